@@ -1,0 +1,1 @@
+"""The command line. ``main`` holds the commands' names; one file each does their work."""

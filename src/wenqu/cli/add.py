@@ -1,0 +1,94 @@
+"""``wenqu add``: brings files in and says what became of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from wenqu.cli.progress import Bar
+from wenqu.cli.session import Exit, Session
+from wenqu.pipeline.ingest import FileOutcome, FileStatus, IngestReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from wenqu.app import App
+
+__all__ = ["add_files"]
+
+
+def add_files(
+    session: Session,
+    kb: str,
+    paths: Sequence[Path],
+    *,
+    ignore: Sequence[str],
+    prune: bool,
+    as_json: bool,
+) -> None:
+    """Add the files, show the outcome of each as it becomes certain, then a summary."""
+    counts = {"done": 0, "total": 0}
+
+    async def work(app: App) -> IngestReport:
+        with Bar(session.err, session.text("cli.add.bar")) as bar:
+
+            def found(total: int) -> None:
+                counts["total"] = total
+
+            def outcome(one: FileOutcome) -> None:
+                counts["done"] += 1
+                if not as_json and one.status is not FileStatus.UNCHANGED:
+                    bar.print(_line(session, one))
+                bar.update(counts["done"], counts["total"])
+
+            return await app.add(
+                kb, paths, ignore=ignore, prune=prune, on_found=found, on_outcome=outcome
+            )
+
+    report = session.run(work)
+    if as_json:
+        session.print_json(_payload(session, kb, report))
+    else:
+        session.note("cli.add.summary", kb=kb, **_counts(report))
+    if report.count(FileStatus.FAILED):
+        raise typer.Exit(Exit.SOME_UNREAD)
+
+
+def _line(session: Session, one: FileOutcome) -> str:
+    from rich.markup import escape
+
+    mark = session.text(f"cli.add.status.{one.status.value}")
+    line = f"{mark} {escape(one.source)}"
+    if one.error is None:
+        chunks = session.text("cli.add.chunks", count=one.chunks) if one.chunks else ""
+        return f"{line} {chunks}".rstrip()
+    reason = escape(one.error.message(session.locale))
+    hint = one.error.hint(session.locale)
+    return f"{line}: {reason}" + (f"\n    {escape(hint)}" if hint else "")
+
+
+def _counts(report: IngestReport) -> dict[str, object]:
+    counts: dict[str, object] = {status.value: report.count(status) for status in FileStatus}
+    return {**counts, "chunks": report.chunks, "seconds": f"{report.seconds:.1f}"}
+
+
+def _payload(session: Session, kb: str, report: IngestReport) -> dict[str, object]:
+    return {
+        "kb": kb,
+        "counts": {status.value: report.count(status) for status in FileStatus},
+        "chunks": report.chunks,
+        "seconds": round(report.seconds, 3),
+        "busy_ms": {stage: round(ms, 1) for stage, ms in report.busy_ms.items()},
+        "files": [
+            {
+                "source": one.source,
+                "status": one.status.value,
+                "chunks": one.chunks,
+                "error": one.error.message(session.locale) if one.error else None,
+                "hint": one.error.hint(session.locale) if one.error else None,
+            }
+            for one in report.outcomes
+        ],
+    }

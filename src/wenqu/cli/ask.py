@@ -1,0 +1,89 @@
+"""``wenqu ask``: sources first, then the answer as it is written, then what it rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wenqu.payloads import answer_payload
+from wenqu.types import Answer, AnswerFinished, AnswerText, EvidenceFound, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wenqu.app import App
+    from wenqu.cli.session import Session
+    from wenqu.types import Citation, Evidence, Hit
+
+__all__ = ["ask_question"]
+
+
+def ask_question(session: Session, kb: str, question: str, *, use_llm: bool, as_json: bool) -> None:
+    """Ask, and show the answer as text while it is written, or as JSON at its end."""
+
+    async def work(app: App) -> Answer | None:
+        if use_llm and app.chat_model() is None and not as_json:
+            session.note("cli.ask.no_model")
+        answer = None
+        async for event in app.ask(kb, question, use_llm=use_llm):
+            if isinstance(event, AnswerFinished):
+                answer = event.answer
+            elif not as_json:
+                _show(session, event)
+        return answer
+
+    answer = session.run(work)
+    if answer is None:
+        return
+    if as_json:
+        session.print_json(answer_payload(answer))
+    else:
+        _show_end(session, answer)
+
+
+def _show(session: Session, event: EvidenceFound | AnswerText) -> None:
+    out = session.out
+    if isinstance(event, AnswerText):
+        out.print(event.text, end="", markup=False)
+        out.file.flush()
+    elif event.evidence:
+        out.print(session.text("cli.ask.sources"), style="bold")
+        for evidence in event.evidence:
+            out.print(_source_line(session, evidence), style="dim", markup=False)
+        out.print()
+
+
+def _source_line(session: Session, evidence: Evidence) -> str:
+    return f"[{evidence.marker}] {_place(session, evidence.hit)}"
+
+
+def _place(session: Session, hit: Hit) -> str:
+    """Title › heading path, page, source."""
+    path = [hit.document.title, *(part for part in hit.chunk.heading if part != hit.document.title)]
+    parts = [" › ".join(path)]
+    if hit.chunk.page is not None:
+        parts.append(session.text("cli.ask.page", page=hit.chunk.page))
+    return " · ".join([*parts, hit.document.source])
+
+
+def _show_end(session: Session, answer: Answer) -> None:
+    out = session.out
+    if answer.outcome is not Outcome.ANSWERED:
+        # Nothing of a refusal has been streamed, or what was is not the answer.
+        out.print(f"\n{answer.text}" if answer.model else answer.text, markup=False)
+        return
+    out.print("\n")
+    _show_citations(session, answer.citations)
+    for stage in answer.trace.stages:
+        if stage.skipped:
+            session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
+
+
+def _show_citations(session: Session, citations: Sequence[Citation]) -> None:
+    out = session.out
+    if citations:
+        out.print(session.text("cli.ask.citations"), style="bold")
+    for citation in citations:
+        out.print(f"[{citation.marker}] {_place(session, citation.hit)}", markup=False)
+        mark = "" if citation.supported else session.text("cli.ask.unsupported")
+        quote = " ".join(citation.quote.split())
+        out.print(f"    “{quote}” {mark}".rstrip(), style="dim", markup=False)

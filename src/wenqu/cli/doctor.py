@@ -1,0 +1,154 @@
+"""``wenqu doctor``: what is installed, which models are here, and what would go wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import typer
+
+from wenqu.cli.session import Exit, Session
+from wenqu.errors import WenquError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wenqu.app import App
+
+__all__ = ["examine"]
+
+_LIBRARIES = ("openvino", "onnxruntime", "tantivy", "faiss-cpu", "xllamacpp", "SQLAlchemy")
+_LOW_DISK_GB = 3
+
+
+class Health(StrEnum):
+    """How a check came out: ``note`` is worth knowing, ``bad`` stops something."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    health: Health
+    detail: str
+    hint: str | None = None
+
+
+def examine(session: Session, *, as_json: bool) -> None:
+    """Look at everything; leaves with 1 where something would stop wenqu."""
+
+    async def work(app: App) -> list[Check]:
+        return [
+            _python(),
+            *_libraries(session),
+            _home(session),
+            await _database(session, app),
+            *_models(session, app),
+            _chat(session, app),
+        ]
+
+    checks = session.run(work)
+    if as_json:
+        session.print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            _show(session, check)
+    if any(check.health is Health.BAD for check in checks):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _show(session: Session, check: Check) -> None:
+    mark = {Health.GOOD: "[green]✓[/]", Health.NOTE: "[yellow]•[/]", Health.BAD: "[red]✗[/]"}
+    session.out.print(mark[check.health], end=" ")
+    session.out.print(f"{check.name}: {check.detail}", markup=False)
+    if check.hint:
+        session.out.print(f"  {check.hint}", style="dim", markup=False)
+
+
+def _python() -> Check:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    detail = f"{platform.python_version()}, {platform.machine()}, {cores} CPU"
+    return Check("Python", Health.GOOD, detail)
+
+
+def _libraries(session: Session) -> list[Check]:
+    checks = []
+    for name in _LIBRARIES:
+        try:
+            checks.append(Check(name, Health.GOOD, version(name)))
+        except PackageNotFoundError:
+            hint = session.text("cli.doctor.install", name=name)
+            checks.append(Check(name, Health.BAD, session.text("cli.doctor.missing"), hint))
+    if importlib.util.find_spec("pip") is None:
+        hint = session.text("cli.doctor.pip_hint")
+        checks.append(Check("pip", Health.NOTE, session.text("cli.doctor.missing"), hint))
+    return checks
+
+
+def _home(session: Session) -> Check:
+    home = session.settings.home
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    detail = session.text("cli.doctor.home", path=home, free=f"{free_gb:.0f}")
+    if not os.access(existing, os.W_OK):
+        return Check("home", Health.BAD, detail, session.text("cli.doctor.unwritable"))
+    if free_gb < _LOW_DISK_GB:
+        return Check("home", Health.NOTE, detail, session.text("cli.doctor.low_disk"))
+    return Check("home", Health.GOOD, detail)
+
+
+async def _database(session: Session, app: App) -> Check:
+    try:
+        bases = await app.bases.list()
+    except WenquError as error:
+        message = error.message(session.locale)
+        return Check("database", Health.BAD, message, error.hint(session.locale))
+    indexes = [_index(session, base.name, app.index_folder(base)) for base in bases]
+    detail = session.text(
+        "cli.doctor.database",
+        bases=len(bases),
+        documents=sum(base.documents for base in bases),
+        chunks=sum(base.chunks for base in bases),
+    )
+    return Check("database", Health.GOOD, "; ".join([detail, *indexes]))
+
+
+def _index(session: Session, name: str, folder: Path) -> str:
+    built = (folder / "manifest.json").exists()
+    return f"{name}: " + session.text("cli.doctor.indexed" if built else "cli.doctor.unindexed")
+
+
+def _models(session: Session, app: App) -> list[Check]:
+    checks = []
+    for entry, path in app.models():
+        if path is not None:
+            checks.append(Check(entry.name, Health.GOOD, str(path)))
+        elif entry.name == session.settings.models.embedder:
+            hint = session.text("cli.doctor.pull", name=entry.name)
+            detail = session.text("cli.models.absent")
+            checks.append(Check(entry.name, Health.NOTE, detail, hint))
+    return checks
+
+
+def _chat(session: Session, app: App) -> Check:
+    name = session.text("cli.doctor.chat")
+    try:
+        model = app.chat_model()
+    except WenquError as error:
+        message = error.message(session.locale)
+        return Check(name, Health.BAD, message, error.hint(session.locale))
+    if model is None:
+        hint = session.text("cli.doctor.chat_hint")
+        return Check(name, Health.NOTE, session.text("cli.doctor.extractive"), hint)
+    return Check(name, Health.GOOD, session.settings.chat.base_url or model.name)

@@ -1,0 +1,291 @@
+"""Names the commands. Each one's work is in the module of its name, imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wenqu.cli.session import (
+    DEFAULT_KB,
+    Exit,
+    HomeOption,
+    JsonOption,
+    KbOption,
+    Session,
+    system_text,
+)
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="wenqu",
+    help=system_text("cli.help"),
+    epilog=system_text("cli.exit_codes"),
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+kb_app = typer.Typer(help=system_text("cli.kb.help"), no_args_is_help=True)
+doc_app = typer.Typer(help=system_text("cli.doc.help"), no_args_is_help=True)
+models_app = typer.Typer(help=system_text("cli.models.help"), no_args_is_help=True)
+app.add_typer(kb_app, name="kb")
+app.add_typer(doc_app, name="doc")
+app.add_typer(models_app, name="models")
+
+NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
+DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
+
+
+def run() -> None:
+    """Run the command line; the program's entry point."""
+    # A terminal or a pipe of another encoding must not turn an answer into an error.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app()
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    home: HomeOption = None,
+    version: Annotated[  # typer reads flags from the signature
+        bool, typer.Option("--version", help=system_text("cli.option.version"), is_eager=True)
+    ] = False,
+) -> None:
+    """Options before the command count for every command."""
+    if version:
+        from wenqu import __version__
+
+        typer.echo(f"wenqu {__version__}")
+        raise typer.Exit(Exit.DONE)
+    context.obj = home
+
+
+@app.command(help=system_text("cli.add.help"))
+def add(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help=system_text("cli.add.paths"))],
+    kb: KbOption = DEFAULT_KB,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help=system_text("cli.add.ignore"))
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help=system_text("cli.add.prune"))] = False,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Add files and folders."""
+    from wenqu.cli.add import add_files
+
+    add_files(
+        Session.begin(context, home),
+        kb,
+        paths,
+        ignore=ignore or [],
+        prune=prune,
+        as_json=json_output,
+    )
+
+
+@app.command(help=system_text("cli.ask.help"))
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help=system_text("cli.ask.question"))],
+    kb: KbOption = DEFAULT_KB,
+    llm: Annotated[bool, typer.Option("--llm/--no-llm", help=system_text("cli.ask.llm"))] = True,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Answer a question."""
+    from wenqu.cli.ask import ask_question
+
+    ask_question(Session.begin(context, home), kb, question, use_llm=llm, as_json=json_output)
+
+
+@app.command(help=system_text("cli.search.help"))
+def search(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help=system_text("cli.search.question"))],
+    kb: KbOption = DEFAULT_KB,
+    top: Annotated[
+        int, typer.Option("--top", "-n", min=1, max=1000, help=system_text("cli.search.top"))
+    ] = 10,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show the best passages."""
+    from wenqu.cli.search import search_passages
+
+    search_passages(Session.begin(context, home), kb, question, top=top, as_json=json_output)
+
+
+@app.command(name="eval", help=system_text("cli.eval.help"))
+def evaluate(
+    context: typer.Context,
+    dataset: Annotated[Path, typer.Argument(help=system_text("cli.eval.dataset"))],
+    corpus: Annotated[
+        str, typer.Option("--corpus", help=system_text("cli.eval.corpus"))
+    ] = "corpus.jsonl",
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Measure retrieval on a data set."""
+    from wenqu.cli.evaluate import evaluate_dataset
+
+    evaluate_dataset(Session.begin(context, home), dataset, corpus=corpus, as_json=json_output)
+
+
+@app.command(help=system_text("cli.serve.help"))
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", help=system_text("cli.serve.host"))] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help=system_text("cli.serve.port"), min=0, max=65535)
+    ] = None,
+    kb: Annotated[str | None, typer.Option("--kb", "-k", help=system_text("cli.serve.kb"))] = None,
+    home: HomeOption = None,
+) -> None:
+    """Start the server and its web page."""
+    from wenqu.cli.serve import serve_forever
+
+    serve_forever(Session.begin(context, home), host=host, port=port, kb=kb)
+
+
+@app.command(help=system_text("cli.doctor.help"))
+def doctor(
+    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
+) -> None:
+    """Say what is installed and what would go wrong."""
+    from wenqu.cli.doctor import examine
+
+    examine(Session.begin(context, home), as_json=json_output)
+
+
+@kb_app.command("list", help=system_text("cli.kb.list.help"))
+def kb_list(
+    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
+) -> None:
+    """List knowledge bases."""
+    from wenqu.cli.kb import list_bases
+
+    list_bases(Session.begin(context, home), as_json=json_output)
+
+
+@kb_app.command("create", help=system_text("cli.kb.create.help"))
+def kb_create(
+    context: typer.Context,
+    name: NameArgument,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Create a knowledge base."""
+    from wenqu.cli.kb import create_base
+
+    create_base(Session.begin(context, home), name, as_json=json_output)
+
+
+@kb_app.command("delete", help=system_text("cli.kb.delete.help"))
+def kb_delete(
+    context: typer.Context,
+    name: NameArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=system_text("cli.option.yes"))] = False,
+    home: HomeOption = None,
+) -> None:
+    """Delete a knowledge base."""
+    from wenqu.cli.kb import delete_base
+
+    delete_base(Session.begin(context, home), name, yes=yes)
+
+
+@kb_app.command("stats", help=system_text("cli.kb.stats.help"))
+def kb_stats(
+    context: typer.Context,
+    name: NameArgument = DEFAULT_KB,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Count what a knowledge base holds."""
+    from wenqu.cli.kb import show_stats
+
+    show_stats(Session.begin(context, home), name, as_json=json_output)
+
+
+@doc_app.command("list", help=system_text("cli.doc.list.help"))
+def doc_list(
+    context: typer.Context,
+    kb: KbOption = DEFAULT_KB,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List documents."""
+    from wenqu.cli.doc import list_documents
+
+    list_documents(Session.begin(context, home), kb, as_json=json_output)
+
+
+@doc_app.command("show", help=system_text("cli.doc.show.help"))
+def doc_show(
+    context: typer.Context,
+    document: DocumentArgument,
+    kb: KbOption = DEFAULT_KB,
+    chunks: Annotated[
+        bool, typer.Option("--chunks", help=system_text("cli.doc.show.chunks"))
+    ] = False,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show a document's text or chunks."""
+    from wenqu.cli.doc import show_document
+
+    show_document(Session.begin(context, home), kb, document, chunks=chunks, as_json=json_output)
+
+
+@doc_app.command("remove", help=system_text("cli.doc.remove.help"))
+def doc_remove(
+    context: typer.Context,
+    documents: Annotated[list[str], typer.Argument(help=system_text("cli.argument.document"))],
+    kb: KbOption = DEFAULT_KB,
+    home: HomeOption = None,
+) -> None:
+    """Remove documents."""
+    from wenqu.cli.doc import remove_documents
+
+    remove_documents(Session.begin(context, home), kb, documents)
+
+
+@models_app.command("list", help=system_text("cli.models.list.help"))
+def models_list(
+    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
+) -> None:
+    """List the models of the catalog."""
+    from wenqu.cli.models import list_models
+
+    list_models(Session.begin(context, home), as_json=json_output)
+
+
+@models_app.command("pull", help=system_text("cli.models.pull.help"))
+def models_pull(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=system_text("cli.models.pull.names"))
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Fetch models."""
+    from wenqu.cli.models import pull_models
+
+    pull_models(Session.begin(context, home), names or [])
+
+
+@models_app.command("verify", help=system_text("cli.models.verify.help"))
+def models_verify(
+    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
+) -> None:
+    """Check the hashes of the models on this machine."""
+    from wenqu.cli.models import verify_models
+
+    verify_models(Session.begin(context, home), as_json=json_output)

@@ -1,0 +1,291 @@
+"""The server: routes, what it lets in, and how errors become responses."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import logging
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from wenqu import payloads
+from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
+from wenqu.http.headers import SecurityHeaders
+from wenqu.messages import catalogue
+from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from starlette.requests import Request
+
+    from wenqu.app import App
+    from wenqu.messages import Locale
+    from wenqu.types import AnswerEvent
+
+__all__ = ["build", "serve"]
+
+T = TypeVar("T", bound=BaseModel)
+
+_STATIC = Path(__file__).parent / "static"
+_MAX_BODY_BYTES = 64 * 1024
+_log = logging.getLogger("wenqu.http")
+
+
+class _AskBody(BaseModel):
+    """What a question is asked with; anything else is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str
+    kb: str = "default"
+    llm: bool = True
+    stream: bool = True
+
+
+class _SearchQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    q: str
+    kb: str = "default"
+    top: int = Field(default=10, ge=1, le=100)
+    lang: str | None = None
+
+
+async def serve(
+    app: App, *, host: str, port: int, kb: str | None, on_ready: Callable[[str], None]
+) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        app: What answers.
+        host: Address to listen on.
+        port: Port; 0 takes a free one.
+        kb: Knowledge base that the page shows first; None takes the first there is.
+        on_ready: Called with the page's address when requests are taken.
+
+    Raises:
+        InputError: The address or port cannot be had.
+    """
+    config = uvicorn.Config(
+        build(app, host=host, kb=kb),
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    try:
+        listening = config.bind_socket()
+    except SystemExit:
+        # uvicorn leaves the program when the port is taken; the caller should say why.
+        raise InputError("error.port_taken", host=host, port=port) from None
+    name = f"[{host}]" if ":" in host else host
+    server = _Server(config, lambda: on_ready(f"http://{name}:{listening.getsockname()[1]}"))
+    await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def build(app: App, *, host: str = "127.0.0.1", kb: str | None = None) -> Starlette:
+    """Return the ASGI application over ``app``; ``host`` is where it will listen."""
+    door = _Door(app, kb)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(door.warm())
+        yield
+        warming.cancel()
+
+    return Starlette(
+        routes=[
+            Route("/", door.page),
+            Route("/healthz", door.health),
+            Route("/api/texts", door.texts),
+            Route("/api/kbs", door.bases),
+            Route("/api/search", door.search),
+            Route("/api/ask", door.ask, methods=["POST"]),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(host)),
+            Middleware(SecurityHeaders),
+        ],
+        exception_handlers={WenquError: door.failure},  # type: ignore[dict-item]
+        lifespan=lifespan,
+    )
+
+
+def _allowed_hosts(host: str) -> list[str]:
+    """Return the Host headers that are served.
+
+    On a loopback address only its own names: a web page elsewhere could otherwise point its name
+    at 127.0.0.1 and read the user's documents (DNS rebinding).
+    """
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return ["localhost", "127.0.0.1", "[::1]"] if loopback else ["*"]
+
+
+class _Door:
+    """The request handlers over one app."""
+
+    def __init__(self, app: App, kb: str | None) -> None:
+        self._app = app
+        self._kb = kb
+
+    async def warm(self) -> None:
+        """Load the embedder and the first index, so that the first question does not wait."""
+        try:
+            bases = await self._app.bases.list()
+            name = self._kb or next((base.name for base in bases), None)
+            if name is not None:
+                await self._app.search(name, "warm")
+        except WenquError as error:
+            _log.warning("warming up failed: %s", error)
+
+    async def page(self, _: Request) -> Response:
+        return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    async def health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def texts(self, request: Request) -> Response:
+        """Give the page's texts in the user's language."""
+        locale = self._locale(request)
+        texts = {
+            key.removeprefix("web."): entry[locale]
+            for key, entry in catalogue().items()
+            if key.startswith("web.")
+        }
+        return JSONResponse({"language": locale, "texts": texts})
+
+    async def bases(self, _: Request) -> Response:
+        bases = await self._app.bases.list()
+        listed = [payloads.knowledge_base_payload(base) for base in bases]
+        names = [base.name for base in bases]
+        first = self._kb if self._kb in names else next(iter(names), None)
+        return JSONResponse({"knowledge_bases": listed, "first": first})
+
+    async def search(self, request: Request) -> Response:
+        query = _parsed(_SearchQuery, dict(request.query_params))
+        found = await self._app.search(query.kb, query.q, top=query.top)
+        return JSONResponse(payloads.search_payload(found))
+
+    async def ask(self, request: Request) -> Response:
+        """Answer as server-sent events ``evidence``, ``text``, ``answer``; or whole, as JSON."""
+        body = _parsed(_AskBody, await _json_body(request))
+        events = self._app.ask(body.kb, body.question, use_llm=body.llm)
+        # The first event is fetched here: what is wrong with the request gets its own status.
+        first = await anext(events)
+        if body.stream:
+            locale = self._locale(request)
+            return StreamingResponse(
+                _event_stream(first, events, locale), media_type="text/event-stream"
+            )
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                return JSONResponse(payloads.answer_payload(event.answer))
+        raise AssertionError("an answer ends with AnswerFinished")
+
+    async def failure(self, request: Request, error: WenquError) -> Response:
+        """Turn an error into a response that says what to do."""
+        payload = payloads.error_payload(error, self._locale(request))
+        return JSONResponse(payload, status_code=_status(error))
+
+    def _locale(self, request: Request) -> Locale:
+        asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+        if asked.lower().startswith("zh"):
+            return "zh"
+        return "en" if asked.lower().startswith("en") else self._app.settings.language
+
+
+async def _event_stream(
+    first: AnswerEvent, rest: AsyncGenerator[AnswerEvent, None], locale: Locale
+) -> AsyncGenerator[str, None]:
+    try:
+        yield _event(first)
+        async for event in rest:
+            yield _event(event)
+    except WenquError as error:
+        yield _sse("error", payloads.error_payload(error, locale))
+    finally:
+        # When the reader goes away, the model stops.
+        await rest.aclose()
+
+
+def _event(event: AnswerEvent) -> str:
+    match event:
+        case EvidenceFound(evidence=evidence):
+            return _sse("evidence", [payloads.evidence_payload(one) for one in evidence])
+        case AnswerText(text=text):
+            return _sse("text", text)
+        case AnswerFinished(answer=answer):
+            return _sse("answer", payloads.answer_payload(answer))
+
+
+def _sse(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+async def _json_body(request: Request) -> object:
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        # Also keeps forms of other sites out: a browser cannot send this type without asking.
+        raise InputError("error.request", reason="Content-Type: application/json")
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_BODY_BYTES:
+            raise InputError("error.request", reason=f"> {_MAX_BODY_BYTES} bytes")
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise InputError("error.request", reason=str(error)) from None
+
+
+def _parsed(model: type[T], data: object) -> T:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+        raise InputError("error.request", reason=reason) from None
+
+
+def _status(error: WenquError) -> HTTPStatus:
+    match error:
+        case NotFoundError():
+            return HTTPStatus.NOT_FOUND
+        case InputError():
+            return HTTPStatus.BAD_REQUEST
+        case ConflictError():
+            return HTTPStatus.CONFLICT
+        case _:
+            unavailable = error.retryable
+            return (
+                HTTPStatus.SERVICE_UNAVAILABLE if unavailable else HTTPStatus.INTERNAL_SERVER_ERROR
+            )

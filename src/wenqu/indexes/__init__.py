@@ -1,0 +1,1 @@
+"""Projections of the change log that are searched: thrown away and rebuilt at will."""

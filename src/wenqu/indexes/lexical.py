@@ -1,0 +1,136 @@
+"""BM25 search by tantivy over terms that come from wenqu's own tokeniser."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import tantivy
+
+from wenqu.protocols import LexicalHits, Scored
+from wenqu.text.chunk import embedding_text
+from wenqu.text.tokenize import terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from wenqu.protocols import Change
+
+__all__ = ["LexicalIndex"]
+
+_WRITER_BYTES = 64 * 1024 * 1024
+_TOKENIZER = "spaces"
+_K1 = 1.2
+"""tantivy's term saturation, which it does not let us set."""
+
+
+class LexicalIndex:
+    """A tantivy index in a folder; every word it knows is a term that ``text.tokenize`` gave.
+
+    Args:
+        folder: Created with an empty index where it is missing.
+
+    Raises:
+        ValueError: The folder holds something that is not such an index.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = (
+            tantivy.SchemaBuilder()
+            .add_unsigned_field("chunk", fast=True, indexed=True)
+            .add_unsigned_field("document", fast=False, indexed=True)
+            .add_text_field("terms", tokenizer_name=_TOKENIZER, index_option="freq")
+            .build()
+        )
+        self._schema = schema
+        self._index = tantivy.Index(schema, path=str(folder), reuse=True)
+        spaces = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+        self._index.register_tokenizer(_TOKENIZER, spaces)
+        self._index.config_reader(reload_policy="manual")
+        self._index.reload()
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[Sequence[Change]], None]]:
+        """Give a function that follows changes; durable when the block ends without an error.
+
+        One writer at a time: the caller holds the lock.
+        """
+        writer = self._index.writer(_WRITER_BYTES, 1)
+        try:
+            yield lambda changes: _write(writer, changes)
+            writer.commit()
+        except BaseException:
+            writer.rollback()
+            raise
+        finally:
+            writer.wait_merging_threads()
+        self.reload()
+
+    def reload(self) -> None:
+        """See what has been committed, also by another process."""
+        self._index.reload()
+
+    def search(self, text: str, top: int, documents: Collection[str] | None) -> LexicalHits:
+        """Return up to ``top`` chunks by BM25; equal scores in the order of chunk ids."""
+        counted = Counter(terms(text))
+        if not counted:
+            return LexicalHits([], 0.0)
+        should = tantivy.Occur.Should
+        clauses = [
+            (should, self._term(term) if count == 1 else self._boosted(term, count))
+            for term, count in counted.items()
+        ]
+        query = tantivy.Query.boolean_query(clauses)
+        if documents is not None:
+            allowed = tantivy.Query.term_set_query(
+                self._schema, "document", [int(one, 16) for one in documents]
+            )
+            must = tantivy.Occur.Must
+            query = tantivy.Query.boolean_query(
+                [(must, query), (must, tantivy.Query.const_score_query(allowed, 0.0))]
+            )
+        searcher = self._index.searcher()
+        found = searcher.search(query, top, count=False).hits
+        ids = searcher.fast_field_values("chunk", [address for _, address in found])
+        hits = [
+            Scored(f"{chunk:016x}", float(score))
+            for (score, _), chunk in zip(found, ids, strict=True)
+        ]
+        hits.sort(key=lambda scored: (-scored.score, scored.chunk_id))
+        return LexicalHits(hits, _limit(searcher, counted))
+
+    def _term(self, term: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, "terms", term, "freq")
+
+    def _boosted(self, term: str, count: int) -> tantivy.Query:
+        return tantivy.Query.boost_query(self._term(term), float(count))
+
+
+def _limit(searcher: tantivy.Searcher, counted: Mapping[str, int]) -> float:
+    """Return the sum over the terms of idf · (k1 + 1), as tantivy reckons its idf.
+
+    Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, §3.4.
+    """
+    total = searcher.num_docs
+    limit = 0.0
+    for term, count in counted.items():
+        frequency = min(searcher.doc_freq("terms", term), total)
+        idf = math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
+        limit += count * idf * (_K1 + 1)
+    return limit
+
+
+def _write(writer: tantivy.IndexWriter, changes: Sequence[Change]) -> None:
+    for change in changes:
+        document = int(change.document_id, 16)
+        writer.delete_documents_by_term("document", document)
+        for chunk in change.chunks:
+            entry = tantivy.Document()
+            entry.add_unsigned("chunk", int(chunk.id, 16))
+            entry.add_unsigned("document", document)
+            entry.add_text("terms", " ".join(terms(embedding_text(chunk, change.title))))
+            writer.add_document(entry)

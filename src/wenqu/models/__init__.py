@@ -1,0 +1,1 @@
+"""Models: what there is, bringing it here, and the engines that run it."""

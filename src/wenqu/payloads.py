@@ -1,0 +1,159 @@
+"""What wenqu says as JSON: one shape for the command line, the server and whoever reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wenqu.errors import WenquError
+    from wenqu.messages import Locale
+    from wenqu.types import (
+        Answer,
+        Chunk,
+        Citation,
+        Document,
+        DocumentInfo,
+        Evidence,
+        Hit,
+        KnowledgeBase,
+        SearchHits,
+    )
+
+__all__ = [
+    "answer_payload",
+    "chunk_payload",
+    "document_info_payload",
+    "document_payload",
+    "error_payload",
+    "evidence_payload",
+    "hit_payload",
+    "knowledge_base_payload",
+    "search_payload",
+]
+
+Payload = dict[str, object]
+
+
+def search_payload(found: SearchHits) -> Payload:
+    """Return hits, best first, and milliseconds a stage."""
+    return {
+        "hits": [hit_payload(hit) for hit in found.hits],
+        "timings_ms": found.trace.timings_ms,
+    }
+
+
+def hit_payload(hit: Hit) -> Payload:
+    """Return a hit; ``document`` is the source, ``start`` and ``end`` count code points in it."""
+    return {
+        "document": hit.document.source,
+        "document_id": hit.document.id,
+        "title": hit.document.title,
+        "heading": list(hit.chunk.heading),
+        "page": hit.chunk.page,
+        "chunk": hit.chunk.id,
+        "text": hit.chunk.text,
+        "start": hit.chunk.start,
+        "end": hit.chunk.end,
+        "score": round(hit.score, 6),
+        "scores": {origin.value: round(score, 6) for origin, score in hit.scores.items()},
+    }
+
+
+def answer_payload(answer: Answer) -> Payload:
+    """Return an answer with all it rests on."""
+    return {
+        "outcome": answer.outcome.value,
+        "answer": answer.text,
+        "language": answer.language,
+        "citations": [citation_payload(citation) for citation in answer.citations],
+        "hits": [hit_payload(hit) for hit in answer.hits],
+        "model": answer.model,
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "completion_tokens": answer.usage.completion_tokens,
+        },
+        "skipped": [
+            {"stage": stage.name, "reason": stage.skipped}
+            for stage in answer.trace.stages
+            if stage.skipped
+        ],
+        "timings_ms": answer.trace.timings_ms,
+    }
+
+
+def citation_payload(citation: Citation) -> Payload:
+    """Return a citation; ``quote`` is exactly what stands at ``start``–``end`` of the document."""
+    return {
+        "marker": citation.marker,
+        "document": citation.hit.document.source,
+        "document_id": citation.hit.document.id,
+        "title": citation.hit.document.title,
+        "heading": list(citation.chunk.heading),
+        "page": citation.chunk.page,
+        "chunk": citation.chunk.id,
+        "sentence": citation.sentence,
+        "quote": citation.quote,
+        "start": citation.span.start,
+        "end": citation.span.end,
+        "supported": citation.supported,
+    }
+
+
+def evidence_payload(evidence: Evidence) -> Payload:
+    """Return a numbered source, as it is shown before the first word of an answer."""
+    return {"marker": evidence.marker, "text": evidence.text, **hit_payload(evidence.hit)}
+
+
+def knowledge_base_payload(kb: KnowledgeBase) -> Payload:
+    """Return a knowledge base with its counts."""
+    return {
+        "name": kb.name,
+        "documents": kb.documents,
+        "chunks": kb.chunks,
+        "characters": kb.characters,
+    }
+
+
+def document_info_payload(info: DocumentInfo) -> Payload:
+    """Return a document without its text."""
+    return {
+        "id": info.id,
+        "source": info.source,
+        "title": info.title,
+        "language": info.language,
+        "version": info.version,
+        "chunks": info.chunks,
+        "characters": info.characters,
+    }
+
+
+def document_payload(document: Document) -> Payload:
+    """Return a document with text and metadata."""
+    return {
+        **document_info_payload(document.info),
+        "characters": len(document.text),
+        "meta": dict(document.meta),
+        "text": document.text,
+    }
+
+
+def chunk_payload(chunk: Chunk) -> Payload:
+    """Return a chunk with its span."""
+    return {
+        "id": chunk.id,
+        "start": chunk.start,
+        "end": chunk.end,
+        "heading": list(chunk.heading),
+        "pages": list(chunk.pages),
+        "text": chunk.text,
+    }
+
+
+def error_payload(error: WenquError, locale: Locale) -> Payload:
+    """Return what went wrong and what to do about it."""
+    return {
+        "error": error.key,
+        "message": error.message(locale),
+        "hint": error.hint(locale),
+        "retryable": error.retryable,
+    }

@@ -1,0 +1,73 @@
+"""Finds the files that a user means by a list of files and folders."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wenqu.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["ALWAYS_IGNORED", "SourceFile", "discover", "is_below"]
+
+ALWAYS_IGNORED = (".*", "~$*", "__pycache__", "node_modules", "Thumbs.db", "desktop.ini")
+"""Names that hold no documents of the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file to be added; ``source`` is its absolute path, the name it is known by."""
+
+    path: Path
+    source: str
+
+
+def discover(paths: Sequence[Path], ignore: Sequence[str] = ()) -> list[SourceFile]:
+    """Return the files in ``paths``, folders searched through, each once, in a stable order.
+
+    Links to folders are not followed: they may lead round in a circle.
+
+    Args:
+        paths: Files and folders. A file that is named is taken whatever it is called.
+        ignore: Shell patterns; one with a slash is matched against the path below the folder,
+            any other against each name on the way.
+
+    Raises:
+        NotFoundError: A path does not exist.
+    """
+    found: dict[str, SourceFile] = {}
+    for given in paths:
+        path = Path(os.path.abspath(given.expanduser()))  # noqa: PTH100  # keeps links as named
+        if not path.exists():
+            raise NotFoundError("error.path_missing", path=given)
+        for file in _files(path, (*ALWAYS_IGNORED, *ignore)) if path.is_dir() else (path,):
+            found.setdefault(str(file), SourceFile(path=file, source=str(file)))
+    return list(found.values())
+
+
+def is_below(source: str, folder: Path) -> bool:
+    """Say whether ``source`` is a path inside ``folder``."""
+    absolute = os.path.abspath(folder.expanduser())  # noqa: PTH100  # as in discover
+    return source.startswith(os.path.join(absolute, ""))  # noqa: PTH118  # with the final slash
+
+
+def _files(root: Path, ignore: Sequence[str]) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not _ignored(here / name, root, ignore))
+        for name in sorted(files):
+            path = here / name
+            if path.is_file() and not _ignored(path, root, ignore):
+                yield path
+
+
+def _ignored(path: Path, root: Path, patterns: Sequence[str]) -> bool:
+    below = path.relative_to(root).as_posix()
+    return any(
+        fnmatch(below if "/" in pattern else path.name, pattern.rstrip("/")) for pattern in patterns
+    )

@@ -1,0 +1,289 @@
+"""Chooses what an answer may use: the best sentences of the best hits, in few tokens.
+
+A model on a CPU reads some 30 tokens a second, so the evidence is sentences rather than whole
+chunks. Each is an exact span of its document, with neighbours where there is room, so that it
+reads.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wenqu.text.sentences import sentences
+from wenqu.text.tokenize import terms
+from wenqu.types import Evidence, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wenqu.protocols import Embedder
+    from wenqu.types import Hit
+
+__all__ = ["EvidenceSentence", "Selection", "select"]
+
+MAX_CHUNKS = 6
+"""Chunks that evidence is taken from."""
+MAX_SENTENCES = 60
+"""Sentences that are embedded: what one batch holds without being felt."""
+
+_NEAR_DUPLICATE = 0.8
+_LONGEST_BLOCK = 700
+_TITLE_TOKENS = 16  # title, headings and delimiters of one document in the prompt
+_SHORTEST = 2
+_BLOCK = re.compile(
+    r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)"  # a fenced block of code
+    r"|^[ \t]*\|[^\n]*$",  # a row of a table
+    re.DOTALL | re.MULTILINE,
+)
+_HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
+
+# Shares of a sentence's score, all between 0 and 1. Meaning and words weigh the same, as they do in
+# retrieval; a chunk's rank counts less, since a lower hit may hold the very sentence; a neighbour's
+# score lets the sentences around a good one come along. bench/evidence.py measures them.
+_WORDS = 0.5
+_RANK = 0.2
+_NEIGHBOUR = 0.3
+_LENGTH = 0.3
+_USUAL_TOKENS = 40
+_RESTATED = 0.3  # what a unit keeps that says nothing beyond the question's own words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSentence:
+    """A sentence, short table row or code block of a hit's chunk; ``span`` is of the document."""
+
+    marker: int
+    hit: Hit
+    text: str
+    span: Span
+    score: float
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The evidence, best hit first, and all its sentences in the order of the documents' text."""
+
+    evidence: tuple[Evidence, ...] = ()
+    sentences: tuple[EvidenceSentence, ...] = ()
+
+    def of(self, marker: int) -> tuple[EvidenceSentence, ...]:
+        """Return the sentences of the evidence with that marker."""
+        return tuple(sentence for sentence in self.sentences if sentence.marker == marker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    rank: int
+    position: int  # among the units of its chunk
+    span: Span  # of the document
+    text: str
+    tokens: int
+    terms: frozenset[str]
+
+
+async def select(
+    question: str, hits: Sequence[Hit], embedder: Embedder, max_tokens: int
+) -> Selection:
+    """Return the evidence for ``question`` in at most ``max_tokens`` of the embedder's tokens.
+
+    The best sentence is always in, also when it alone is longer.
+
+    Args:
+        question: What is asked.
+        hits: Best first.
+        embedder: Embeds the question and up to ``MAX_SENTENCES`` sentences.
+        max_tokens: Size of the evidence; the titles that a prompt adds are counted in.
+
+    Raises:
+        ModelError: The embedder cannot be run.
+    """
+    chosen = _distinct(hits)
+    units = [unit for rank, hit in enumerate(chosen) for unit in _units(rank, hit, embedder)]
+    units = units[:MAX_SENTENCES]
+    if not units:
+        return Selection()
+    asked = await embedder.embed([question], "query")
+    vectors = await embedder.embed([unit.text for unit in units], "passage")
+    scores = _scores(question, units, vectors @ asked[0])
+    picked = _pick(units, scores, max_tokens)
+    return _selection(chosen, units, scores, vectors, picked)
+
+
+def _distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the first hits, without those that say what a better one says."""
+    kept: list[tuple[Hit, frozenset[str]]] = []
+    for hit in hits:
+        words = frozenset(terms(hit.chunk.text))
+        if all(_likeness(words, other) < _NEAR_DUPLICATE for _, other in kept):
+            kept.append((hit, words))
+        if len(kept) == MAX_CHUNKS:
+            break
+    return [hit for hit, _ in kept]
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / (len(one | other) or 1)
+
+
+def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
+    chunk = hit.chunk
+    spans = [span for span in _spans(chunk.text) if not _is_heading(chunk.text, span, hit)]
+    starts = np.asarray(embedder.token_starts(chunk.text))
+    edges = np.searchsorted(starts, [[span.start, span.end] for span in spans]) if spans else ()
+    return [
+        _Unit(
+            rank=rank,
+            position=position,
+            span=Span(start=span.start + chunk.start, end=span.end + chunk.start),
+            text=chunk.text[span.start : span.end],
+            tokens=int(last - first) + 1,
+            terms=frozenset(terms(chunk.text[span.start : span.end])),
+        )
+        for position, (span, (first, last)) in enumerate(zip(spans, edges, strict=True))
+    ]
+
+
+def _spans(text: str) -> list[Span]:
+    """Return the sentences of a chunk; a code block or table row, if not too long, is one too."""
+    blocks = [
+        match.span()
+        for match in _BLOCK.finditer(text)
+        if match.end() - match.start() <= _LONGEST_BLOCK
+    ]
+    kept: list[Span] = []
+    for span in sentences(text):
+        block = next(((start, end) for start, end in blocks if start <= span.start < end), None)
+        if block is None:
+            kept.append(span)
+        elif not kept or kept[-1].end < block[1]:
+            kept.append(Span(start=span.start, end=block[1]))
+    return [span for span in kept if _says_something(text[span.start : span.end])]
+
+
+def _says_something(text: str) -> bool:
+    return sum(character.isalnum() for character in text) >= _SHORTEST
+
+
+def _is_heading(text: str, span: Span, hit: Hit) -> bool:
+    """Say whether a span is a heading: the prompt shows those anyway."""
+    said = text[span.start : span.end]
+    if "\n" not in said and _HEADING.match(said):
+        return True
+    bare = said.strip("#*=- ")
+    return bare in hit.chunk.heading or bare == hit.document.title
+
+
+def _scores(
+    question: str, units: Sequence[_Unit], likeness: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return a score a unit."""
+    meaning = likeness.astype(np.float64)
+    spread = float(np.ptp(meaning))
+    meaning = (meaning - meaning.min()) / spread if spread else np.ones(len(units))
+    ranks = np.array([1 / (1 + unit.rank) for unit in units])
+    words = _covered(question, units)
+    asked = frozenset(terms(question))
+    told = np.array([1.0 if unit.terms - asked else _RESTATED for unit in units])
+    own = told * ((1 - _RANK) * ((1 - _WORDS) * meaning + _WORDS * words) + _RANK * ranks)
+    scores: NDArray[np.float64] = own.copy()
+    for at in range(len(units)):
+        around = [
+            own[other]
+            for other in (at - 1, at + 1)
+            if 0 <= other < len(units) and units[other].rank == units[at].rank
+        ]
+        scores[at] = (1 - _NEIGHBOUR) * own[at] + _NEIGHBOUR * max(around, default=own[at])
+    return scores
+
+
+@cache
+def _asking() -> frozenset[str]:
+    """Return the terms of words that ask: they tell nothing of what answers a question."""
+    return frozenset(
+        terms(
+            "什么 是什么 怎么 怎么样 怎样 如何 为什么 哪 哪个 哪些 哪里 哪儿 谁 多少 几 是否 请问"
+            " 吗 呢 是 的 了 在 有 和 与 how what which who whose where when why is are was were"
+            " do does did can could should would i you we my your the a an of to in on for with"
+            " and it there"
+        )
+    )
+
+
+def _covered(question: str, units: Sequence[_Unit]) -> NDArray[np.float64]:
+    """Return the share of the question's terms in each unit, rare ones weighing more."""
+    asked = set(terms(question)) - _asking() or set(terms(question))
+    spread = Counter(term for unit in units for term in unit.terms & asked)
+    weights = {term: math.log(1 + len(units) / (1 + spread[term])) for term in asked}
+    total = sum(weights[term] for term in asked if spread[term]) or 1.0
+    shares = [sum(weights[term] for term in unit.terms & asked) / total for unit in units]
+    # A long block of code holds many words without saying much: it must not win by its length.
+    excess = [max(0.0, unit.tokens / _USUAL_TOKENS - 1) for unit in units]
+    return np.array(shares) / (1 + _LENGTH * np.array(excess))
+
+
+def _pick(units: Sequence[_Unit], scores: NDArray[np.float64], max_tokens: int) -> list[int]:
+    """Return the best units that fit, in the order of the text."""
+    left = max_tokens
+    picked: set[int] = set()
+    opened: set[int] = set()
+    for at in (int(at) for at in np.argsort(-scores, kind="stable")):
+        unit = units[at]
+        cost = unit.tokens + (0 if unit.rank in opened else _TITLE_TOKENS)
+        if cost <= left or not picked:
+            picked.add(at)
+            opened.add(unit.rank)
+            left -= cost
+    return sorted(picked)
+
+
+def _selection(
+    hits: Sequence[Hit],
+    units: Sequence[_Unit],
+    scores: NDArray[np.float64],
+    vectors: NDArray[np.float32],
+    picked: Sequence[int],
+) -> Selection:
+    evidence: list[Evidence] = []
+    found: list[EvidenceSentence] = []
+    for rank in sorted({units[at].rank for at in picked}):
+        own = [at for at in picked if units[at].rank == rank]
+        marker, hit = len(evidence) + 1, hits[rank]
+        spans = _joined([units[at] for at in own])
+        base = hit.chunk.start
+        text = " … ".join(hit.chunk.text[s.start - base : s.end - base] for s in spans)
+        evidence.append(Evidence(marker=marker, hit=hit, text=text, spans=spans))
+        found.extend(
+            EvidenceSentence(
+                marker=marker,
+                hit=hit,
+                text=units[at].text,
+                span=units[at].span,
+                score=float(scores[at]),
+                vector=vectors[at],
+            )
+            for at in own
+        )
+    return Selection(evidence=tuple(evidence), sentences=tuple(found))
+
+
+def _joined(units: Sequence[_Unit]) -> tuple[Span, ...]:
+    """Return the spans of units, those that follow one another as one."""
+    spans: list[Span] = []
+    last: _Unit | None = None
+    for unit in units:
+        if last is not None and unit.position == last.position + 1:
+            spans[-1] = Span(start=spans[-1].start, end=unit.span.end)
+        else:
+            spans.append(unit.span)
+        last = unit
+    return tuple(spans)

@@ -1,0 +1,292 @@
+"""The seams: what each pluggable part must do. Engines implement these; pipelines see only these.
+
+Every protocol has a contract suite in ``wenqu.testing.contracts`` that each engine, real or fake,
+passes. I/O is async; pure computation is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wenqu.types import Chunk, Document, DocumentInfo, KnowledgeBase, Message
+
+    Vectors = NDArray[np.float32]
+    """Shape (n, dimension), rows of length 1."""
+
+__all__ = [
+    "Change",
+    "ChangeLog",
+    "ChatModel",
+    "DocumentStore",
+    "Embedder",
+    "Index",
+    "IndexState",
+    "KnowledgeBaseStore",
+    "LexicalHits",
+    "PutDocument",
+    "Reader",
+    "Scored",
+    "StoredVersion",
+]
+
+
+class Reader(Protocol):
+    """Turns the bytes of one format family into a document."""
+
+    @property
+    def name(self) -> str:
+        """Name and version: a document is read again when it changes."""
+
+    def accepts(self, name: str, head: bytes) -> bool:
+        """Say whether this reader takes a file of that name whose first 4 KiB are ``head``."""
+
+    def read(self, data: bytes, source: str) -> Document:
+        """Return the document in ``data``.
+
+        Raises:
+            ReadError: The bytes are not what they seem, are encrypted, or hold no text.
+        """
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of length 1 whose inner product is their likeness."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names weights and preparation: equal fingerprints give interchangeable vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that are read; what lies beyond is cut off."""
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        """Return where each token of ``text`` begins, in code points, ascending."""
+
+    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> Vectors:
+        """Return one row a text, in the order given.
+
+        Raises:
+            ModelError: The model cannot be run.
+        """
+
+
+class ChatModel(Protocol):
+    """A language model that answers messages, piece by piece."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as an answer reports it."""
+
+    @property
+    def evidence_tokens(self) -> int:
+        """Tokens of evidence that the model reads in good time on this machine."""
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncIterator[str]:
+        """Yield the reply in pieces as they come; closing the iterator stops the model.
+
+        Raises:
+            ChatError: The model failed; what was yielded before stands.
+        """
+
+    async def close(self) -> None:
+        """Free what the model holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """What the store knows of a document: enough to tell whether a source must be read again."""
+
+    document_id: str
+    source: str
+    content_hash: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutDocument:
+    """A document version to be made visible, whole or not at all.
+
+    ``embeddings`` holds only those not stored yet: embedding key → vector. ``embedding_keys`` has
+    one key a chunk, in the chunks' order.
+    """
+
+    document: Document
+    chunks: Sequence[Chunk]
+    embedding_keys: Sequence[str]
+    embeddings: Mapping[str, NDArray[np.float32]]
+    content_hash: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of the change log with what an index needs to follow it.
+
+    A removal has no chunks. ``vectors`` has one row a chunk, float16.
+    """
+
+    number: int
+    document_id: str
+    title: str
+    chunks: Sequence[Chunk]
+    vectors: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A chunk id and its score by one engine."""
+
+    chunk_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalHits:
+    """Chunks by BM25, best first.
+
+    ``limit`` is the most that any text could score for the question: the sum over its terms of
+    idf · (k1 + 1). How near the best hit comes to it says how much of the question it covers.
+    """
+
+    hits: Sequence[Scored]
+    limit: float
+
+
+class KnowledgeBaseStore(Protocol):
+    """Knowledge bases by name."""
+
+    async def create(self, name: str) -> KnowledgeBase:
+        """Create an empty knowledge base.
+
+        Raises:
+            ConflictError: There is one of that name.
+            InputError: The name is empty, too long, or has control characters or slashes.
+        """
+
+    async def get(self, name: str) -> KnowledgeBase:
+        """Return it with its counts.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+
+    async def list(self) -> Sequence[KnowledgeBase]:
+        """Return all, by name."""
+
+    async def delete(self, name: str) -> KnowledgeBase:
+        """Delete it with all its documents, and return what it was.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+
+
+class DocumentStore(Protocol):
+    """The documents of knowledge bases: the truth that indexes are made from."""
+
+    async def versions(self, kb: int) -> Sequence[StoredVersion]:
+        """Return what is stored, by source."""
+
+    async def known_embeddings(self, keys: Collection[str], model: str) -> set[str]:
+        """Return those of ``keys`` that have a vector of ``model`` already."""
+
+    async def put(self, kb: int, documents: Sequence[PutDocument], model: str) -> None:
+        """Make the versions visible in one transaction, each replacing its document's last.
+
+        Raises:
+            StoreError: Nothing was written.
+        """
+
+    async def remove(self, kb: int, document_ids: Collection[str]) -> int:
+        """Remove documents in one transaction; return how many there were."""
+
+    async def documents(self, kb: int) -> Sequence[DocumentInfo]:
+        """Return all documents without their text, by source."""
+
+    async def document(self, kb: int, document_id: str) -> Document:
+        """Return one document, whole.
+
+        Raises:
+            NotFoundError: There is none of that id.
+        """
+
+
+class ChangeLog(Protocol):
+    """What indexes follow, and how hits become chunks again."""
+
+    async def head(self, kb: int) -> int:
+        """Return the number of the last change, 0 before the first."""
+
+    def changes(self, kb: int, after: int, model: str) -> AsyncIterator[Sequence[Change]]:
+        """Yield the net changes after number ``after``, oldest first, in batches.
+
+        A document that changed more than once appears once, in its present state.
+        """
+
+    async def chunks(
+        self, kb: int, chunk_ids: Collection[str]
+    ) -> Mapping[str, tuple[Chunk, DocumentInfo]]:
+        """Return the chunks that exist among ``chunk_ids``, with their documents."""
+
+    async def document_chunks(self, kb: int, document_id: str) -> Sequence[Chunk]:
+        """Return the chunks of one document, in order; none when there is no such document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    """How far an index has come, and whether it wants to be built anew.
+
+    ``applied`` is the number of the last change that is durable in it. ``worn`` says that what was
+    replaced or removed since it was built still weighs on its scores.
+    """
+
+    applied: int
+    worn: bool = False
+
+
+class Index(Protocol):
+    """A projection of one knowledge base's change log: searched, thrown away, rebuilt."""
+
+    @property
+    def state(self) -> IndexState:
+        """Its state; cheap."""
+
+    async def apply(self, batches: AsyncIterator[Sequence[Change]], *, anew: bool = False) -> None:
+        """Follow the changes; durable on return, and harmless when applied twice.
+
+        Args:
+            batches: Changes, oldest first.
+            anew: They are all there is: the index is built beside the one that is searched, and
+                takes its place at the end.
+        """
+
+    async def lexical(
+        self, text: str, top: int, documents: Collection[str] | None = None
+    ) -> LexicalHits:
+        """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given."""
+
+    async def dense(
+        self,
+        vector: NDArray[np.float32],
+        top: int,
+        documents: Collection[str] | None = None,
+        also: Collection[str] = (),
+    ) -> Sequence[Scored]:
+        """Return up to ``top`` chunks by inner product, best first, only of ``documents``.
+
+        The chunks ``also`` that the index holds are scored too, wherever they rank.
+        """
+
+    async def close(self) -> None:
+        """Free what the index holds."""

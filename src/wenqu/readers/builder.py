@@ -1,0 +1,165 @@
+"""Assembles a document from blocks, so that every span is right by construction.
+
+Each reader adds blocks in reading order. The builder normalises a block's text before it counts
+its characters, and blocks stand two line ends apart; nothing touches the text afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from wenqu.errors import ReadError
+from wenqu.text.language import detect
+from wenqu.text.normalize import normalize
+from wenqu.types import Block, BlockKind, Box, Document, Span, document_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["DocumentBuilder", "collapse", "file_stem", "join_lines", "only_text", "table_row"]
+
+_GAP = "\n\n"
+_MAX_TITLE = 200
+_COMMON_NAMES = ("readme", "index")
+
+_WIDE = "\u2e80-\u303f\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff60"
+_SHARED = "\u2018-\u201d\u2014\u2026"  # quotes and dashes that both languages use
+_WIDE_LINE_END = re.compile(
+    rf"(?:(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}{_SHARED}])|(?<=[{_SHARED}])[^\S\n]*\n\s*(?=[{_WIDE}]))"
+)
+_OUTER_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
+
+
+def join_lines(text: str) -> str:
+    """Join the lines of running text: nothing between two Chinese characters, else one space."""
+    return " ".join(_WIDE_LINE_END.sub("", text).split())
+
+
+def collapse(text: str) -> str:
+    """Make every run of white space one space."""
+    return " ".join(text.split())
+
+
+def only_text(text: str) -> bool:
+    """Say whether there is a letter or a digit of any script in ``text``."""
+    return any(character.isalnum() for character in text)
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """Write cells as one row of a Markdown table; a cell's own bars are escaped."""
+    return "| " + " | ".join(collapse(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def file_stem(source: str) -> str:
+    """Return a title for want of a better one: the file's name, with its folder if it is common."""
+    path = PurePosixPath(source.replace("\\", "/"))
+    if path.stem.lower().startswith(_COMMON_NAMES) and path.parent.name:
+        return f"{path.parent.name}/{path.stem}"
+    return path.stem or source
+
+
+class DocumentBuilder:
+    """Collects blocks in reading order and builds the document.
+
+    Args:
+        source: Where the document comes from; its id is made of it.
+        format: Name of the format, for ``meta["format"]``.
+    """
+
+    def __init__(self, source: str, format: str) -> None:  # noqa: A002  # the word of meta
+        self._source = source
+        self._meta: dict[str, str] = {"format": format}
+        self._parts: list[str] = []
+        self._blocks: list[Block] = []
+        self._headings: list[tuple[int, str]] = []
+        self._all_headings: list[tuple[int, str]] = []
+        self._length = 0
+
+    def heading(
+        self, text: str, level: int, *, page: int | None = None, box: Box | None = None
+    ) -> None:
+        """Add a heading of ``level`` 1 (outermost) or more; headings at its depth or below end."""
+        title = collapse(normalize(text))
+        if not only_text(title):
+            return
+        while self._headings and self._headings[-1][0] >= level:
+            self._headings.pop()
+        self._append(title, BlockKind.HEADING, page, box)
+        self._headings.append((level, title))
+        self._all_headings.append((level, title))
+
+    def add(
+        self,
+        text: str,
+        kind: BlockKind = BlockKind.PARAGRAPH,
+        *,
+        page: int | None = None,
+        box: Box | None = None,
+    ) -> None:
+        """Add a block below the headings in force; one without a letter or digit is left out."""
+        body = _OUTER_BLANK_LINES.sub("", normalize(text))
+        if not only_text(body):
+            return
+        # Fenced in every format: a chunk, a prompt and a quote then show by themselves what is code.
+        code = kind is BlockKind.CODE
+        fence = "~~~" if "```" in body else "```"
+        self._append(f"{fence}\n{body}\n{fence}" if code else body.strip(), kind, page, box)
+
+    def note(self, key: str, value: str | None) -> None:
+        """Keep a fact about the document in its meta, unless there is nothing to keep."""
+        if value and (tidy := collapse(normalize(value))):
+            self._meta[key] = tidy
+
+    def build(self, title: str | None = None) -> Document:
+        """Return the document.
+
+        Args:
+            title: What the format itself calls the document; else its first heading, else the
+                file's name.
+
+        Raises:
+            ReadError: No block was added.
+        """
+        if not self._blocks:
+            raise ReadError("read.empty", source=self._source)
+        text = _GAP.join(self._parts)
+        named = collapse(normalize(title or "")) or self._heading_title() or file_stem(self._source)
+        return Document(
+            id=document_id(self._source),
+            source=self._source,
+            title=named[:_MAX_TITLE],
+            text=text,
+            language=detect(text),
+            blocks=tuple(self._blocks),
+            # A plain dict: a mapping proxy cannot leave the worker process.
+            meta=self._meta,
+        )
+
+    @property
+    def meta(self) -> Mapping[str, str]:
+        """What is known of the document so far."""
+        return self._meta
+
+    def _heading_title(self) -> str | None:
+        """Return the first heading where it heads the whole: it comes first, or is above all."""
+        if not self._all_headings:
+            return None
+        (level, title), *others = self._all_headings
+        opens = self._blocks[0].kind is BlockKind.HEADING
+        return title if opens or all(other > level for other, _ in others) else None
+
+    def _append(self, text: str, kind: BlockKind, page: int | None, box: Box | None) -> None:
+        start = self._length + (len(_GAP) if self._parts else 0)
+        self._parts.append(text)
+        self._length = start + len(text)
+        self._blocks.append(
+            Block(
+                span=Span(start=start, end=self._length),
+                kind=kind,
+                heading=tuple(title for _, title in self._headings),
+                page=page,
+                box=box,
+            )
+        )

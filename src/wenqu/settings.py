@@ -1,0 +1,192 @@
+"""Every setting an operator has; builds nothing.
+
+Order: what the caller or the command line says > ``WENQU_*`` > ``wenqu.toml`` > the defaults below.
+A nested setting is written ``WENQU_CHAT__BASE_URL`` or ``base_url`` under ``[chat]``. Unknown keys
+are refused, so that a misspelt one never goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from wenqu.errors import SettingsError
+from wenqu.messages import system_locale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Settings", "load"]
+
+
+def _default_home() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "wenqu"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Section):
+    """Where the truth is kept."""
+
+    url: str | None = Field(
+        default=None, description="SQLAlchemy URL; default: a SQLite file in the home folder"
+    )
+
+
+class ModelsSettings(_Section):
+    """Where models are kept."""
+
+    dir: Path | None = Field(
+        default=None, description="folder of the models; default: models in the home folder"
+    )
+    embedder: str = Field(default="multilingual-e5-small", description="catalog name")
+    embedder_engine: Literal["auto", "openvino", "onnxruntime"] = Field(
+        default="auto", description="auto takes the fastest for this CPU"
+    )
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; default: all")
+
+
+class ChatSettings(_Section):
+    """Which language model answers."""
+
+    base_url: str | None = Field(
+        default=None, description="OpenAI-compatible server, with its /v1; default: a local model"
+    )
+    model: str | None = Field(
+        default=None, description="model name on the server, or catalog name of a local model"
+    )
+    api_key: SecretStr | None = Field(default=None, description="key of the server")
+    timeout_s: float = Field(default=120.0, gt=0, description="seconds without a token")
+    max_tokens: int = Field(default=400, ge=16, description="longest answer, in tokens")
+    evidence_tokens: int | None = Field(
+        default=None, ge=100, description="tokens of evidence in a prompt; default: by model"
+    )
+
+
+class ChunkSettings(_Section):
+    """How documents are cut."""
+
+    max_tokens: int = Field(default=256, ge=32, le=500, description="largest chunk, in tokens")
+
+
+class RetrievalSettings(_Section):
+    """How passages are found."""
+
+    candidates: int = Field(default=100, ge=10, le=1000, description="candidates a side")
+    lexical_weight: float = Field(
+        default=0.5, ge=0, le=1, description="share of the lexical score in the fused one"
+    )
+
+
+class ReadSettings(_Section):
+    """What one file may cost."""
+
+    timeout_s: float = Field(default=120.0, gt=0, description="seconds to read one file")
+    memory_mb: int = Field(default=2048, ge=256, description="memory to read one file")
+    max_file_mb: int = Field(default=100, ge=1, description="largest file")
+
+
+class ServerSettings(_Section):
+    """Where the server listens."""
+
+    host: str = Field(default="127.0.0.1", description="address")
+    port: int = Field(default=8000, ge=0, le=65535, description="port; 0 takes a free one")
+
+
+class Settings(BaseSettings):
+    """All settings, frozen."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="WENQU_", env_nested_delimiter="__"
+    )
+
+    home: Path = Field(default_factory=_default_home, description="folder that holds all state")
+    language: Literal["zh", "en"] = Field(
+        default_factory=system_locale, description="language of messages; default: the system's"
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    models: ModelsSettings = ModelsSettings()
+    chat: ChatSettings = ChatSettings()
+    chunk: ChunkSettings = ChunkSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    read: ReadSettings = ReadSettings()
+    server: ServerSettings = ServerSettings()
+
+    @property
+    def database_url(self) -> str:
+        """The database in force."""
+        return self.database.url or f"sqlite:///{self.home / 'wenqu.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """The model folder in force."""
+        return self.models.dir or self.home / "models"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: caller, environment, wenqu.toml."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _toml_file())
+
+
+def _toml_file() -> Path:
+    return Path(os.environ.get("WENQU_CONFIG", "wenqu.toml"))
+
+
+def load(**overrides: object) -> Settings:
+    """Return the settings in force.
+
+    Args:
+        overrides: What the caller or the command line says; None means it says nothing.
+
+    Raises:
+        SettingsError: A setting is unknown or has a wrong value; the hint names those there are.
+    """
+    _refuse_unknown_variables(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError(
+            "error.settings",
+            name=".".join(str(part) for part in first["loc"]),
+            reason=first["msg"],
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError("error.settings", name=str(_toml_file()), reason=str(error)) from None
+    return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields} | {"CONFIG"}
+    for variable in environment:
+        if not variable.startswith("WENQU_"):
+            continue
+        top = variable.removeprefix("WENQU_").split("__")[0]
+        if top.upper() not in known:
+            raise SettingsError(
+                "error.settings_variable",
+                name=variable,
+                known=", ".join(f"WENQU_{name}" for name in sorted(known)),
+            )

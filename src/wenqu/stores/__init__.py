@@ -1,0 +1,1 @@
+"""The truth: a database of documents, chunks and embeddings, and a folder of original files."""

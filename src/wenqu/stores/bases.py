@@ -1,0 +1,90 @@
+"""Knowledge bases in the database."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from wenqu.errors import ConflictError, InputError, NotFoundError
+from wenqu.stores.documents import drop_orphan_embeddings
+from wenqu.stores.schema import documents, knowledge_bases
+from wenqu.types import KnowledgeBase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wenqu.stores.database import Database
+
+__all__ = ["DatabaseKnowledgeBases"]
+
+_NAME = re.compile(r"[\w][\w .\-]{0,63}")
+
+
+class DatabaseKnowledgeBases:
+    """``KnowledgeBaseStore`` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, name: str) -> KnowledgeBase:
+        """See the protocol."""
+        name = unicodedata.normalize("NFC", name).strip()
+        if not _NAME.fullmatch(name):
+            raise InputError("error.kb_name", name=repr(name))
+
+        def work(connection: Connection) -> KnowledgeBase:
+            try:
+                row = connection.execute(insert(knowledge_bases).values(name=name))
+            except IntegrityError:
+                raise ConflictError("error.kb_exists", name=name) from None
+            key = row.inserted_primary_key
+            return KnowledgeBase(id=int(key[0]) if key else 0, name=name)
+
+        return await self._database.write(work)
+
+    async def get(self, name: str) -> KnowledgeBase:
+        """See the protocol."""
+        found = await self._database.read(lambda connection: _select(connection, name))
+        if not found:
+            raise NotFoundError("error.kb_missing", name=name)
+        return found[0]
+
+    async def list(self) -> Sequence[KnowledgeBase]:
+        """See the protocol."""
+        return await self._database.read(lambda connection: _select(connection, None))
+
+    async def delete(self, name: str) -> KnowledgeBase:
+        """See the protocol."""
+
+        def work(connection: Connection) -> KnowledgeBase:
+            found = _select(connection, name)
+            if not found:
+                raise NotFoundError("error.kb_missing", name=name)
+            # Documents, chunks and changes go with it (ON DELETE CASCADE).
+            connection.execute(delete(knowledge_bases).where(knowledge_bases.c.id == found[0].id))
+            drop_orphan_embeddings(connection)
+            return found[0]
+
+        return await self._database.write(work)
+
+
+def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
+    query = (
+        select(
+            knowledge_bases.c.id,
+            knowledge_bases.c.name,
+            func.count(documents.c.id).label("documents"),
+            func.coalesce(func.sum(documents.c.chunk_count), 0).label("chunks"),
+            func.coalesce(func.sum(documents.c.characters), 0).label("characters"),
+        )
+        .outerjoin(documents, documents.c.kb_id == knowledge_bases.c.id)
+        .group_by(knowledge_bases.c.id, knowledge_bases.c.name)
+        .order_by(knowledge_bases.c.name)
+    )
+    if name is not None:
+        query = query.where(knowledge_bases.c.name == unicodedata.normalize("NFC", name).strip())
+    return [KnowledgeBase(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,157 @@
+"""The change log that indexes follow, and the way back from a chunk id to its chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from wenqu.errors import StoreError
+from wenqu.protocols import Change
+from wenqu.stores.batches import batched
+from wenqu.stores.documents import document_info
+from wenqu.stores.schema import changes, chunks, documents, embeddings
+from wenqu.types import Chunk, DocumentInfo
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+    from sqlalchemy import RowMapping
+
+    from wenqu.stores.database import Database
+
+__all__ = ["DatabaseChangeLog"]
+
+_DOCUMENTS_IN_A_BATCH = 200
+
+
+class DatabaseChangeLog:
+    """``ChangeLog`` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def head(self, kb: int) -> int:
+        """See the protocol."""
+        query = select(func.coalesce(func.max(changes.c.number), 0)).where(changes.c.kb_id == kb)
+        return int(await self._database.read(lambda c: c.execute(query).scalar_one()))
+
+    async def changes(self, kb: int, after: int, model: str) -> AsyncIterator[Sequence[Change]]:
+        """See the protocol."""
+        last = func.max(changes.c.number)
+        query = (
+            select(last.label("number"), changes.c.document_id)
+            .where(changes.c.kb_id == kb, changes.c.number > after)
+            .group_by(changes.c.document_id)
+            .order_by(last)
+        )
+        rows = await self._database.read(lambda c: c.execute(query).all())
+        for some in batched(rows, _DOCUMENTS_IN_A_BATCH):
+            numbers = {row.document_id: row.number for row in some}
+            yield await self._database.read(
+                lambda c, numbers=numbers: _load(c, kb, numbers, model)  # type: ignore[misc]
+            )
+
+    async def chunks(
+        self, kb: int, chunk_ids: Collection[str]
+    ) -> Mapping[str, tuple[Chunk, DocumentInfo]]:
+        """See the protocol."""
+
+        def work(connection: Connection) -> dict[str, tuple[Chunk, DocumentInfo]]:
+            found = {}
+            for some in batched(chunk_ids):
+                query = (
+                    select(
+                        *_CHUNK_COLUMNS,
+                        documents.c.source,
+                        documents.c.title,
+                        documents.c.language,
+                        documents.c.version,
+                        documents.c.chunk_count,
+                        documents.c.characters,
+                    )
+                    .join(
+                        documents,
+                        (documents.c.kb_id == chunks.c.kb_id)
+                        & (documents.c.id == chunks.c.document_id),
+                    )
+                    .where(chunks.c.kb_id == kb, chunks.c.id.in_(some))
+                )
+                for row in connection.execute(query).mappings():
+                    info = document_info({**row, "id": row["document_id"]})
+                    found[row["id"]] = (_chunk(row), info)
+            return found
+
+        return await self._database.read(work)
+
+    async def document_chunks(self, kb: int, document_id: str) -> Sequence[Chunk]:
+        """See the protocol."""
+        query = (
+            select(*_CHUNK_COLUMNS)
+            .where(chunks.c.kb_id == kb, chunks.c.document_id == document_id)
+            .order_by(chunks.c.position)
+        )
+        return await self._database.read(
+            lambda c: [_chunk(row) for row in c.execute(query).mappings()]
+        )
+
+
+_CHUNK_COLUMNS = (
+    chunks.c.id,
+    chunks.c.document_id,
+    chunks.c.text,
+    chunks.c.start,
+    chunks.c.end,
+    chunks.c.heading,
+    chunks.c.pages,
+)
+
+
+def _load(connection: Connection, kb: int, numbers: Mapping[str, int], model: str) -> list[Change]:
+    titles = {
+        row.id: row.title
+        for row in connection.execute(
+            select(documents.c.id, documents.c.title).where(
+                documents.c.kb_id == kb, documents.c.id.in_(numbers)
+            )
+        )
+    }
+    query = (
+        select(*_CHUNK_COLUMNS, embeddings.c.vector)
+        .outerjoin(
+            embeddings,
+            (embeddings.c.key == chunks.c.embedding_key) & (embeddings.c.model == model),
+        )
+        .where(chunks.c.kb_id == kb, chunks.c.document_id.in_(numbers))
+        .order_by(chunks.c.document_id, chunks.c.position)
+    )
+    found: dict[str, list[tuple[Chunk, bytes]]] = {document_id: [] for document_id in numbers}
+    for row in connection.execute(query).mappings():
+        if row["vector"] is None:
+            raise StoreError("error.vectors_missing", model=model)
+        found[row["document_id"]].append((_chunk(row), row["vector"]))
+    return [
+        Change(
+            number=number,
+            document_id=document_id,
+            title=titles.get(document_id, ""),
+            chunks=[chunk for chunk, _ in found[document_id]],
+            vectors=np.array(
+                [np.frombuffer(vector, "<f2") for _, vector in found[document_id]], np.float16
+            ),
+        )
+        for document_id, number in numbers.items()
+    ]
+
+
+def _chunk(row: RowMapping) -> Chunk:
+    return Chunk(
+        id=row["id"],
+        document_id=row["document_id"],
+        text=row["text"],
+        start=row["start"],
+        end=row["end"],
+        heading=tuple(row["heading"]),
+        pages=tuple(row["pages"]),
+    )

@@ -1,0 +1,247 @@
+"""Documents, chunks and embeddings in the database: a version is visible whole or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, exists, func, insert, select
+
+from wenqu.errors import NotFoundError
+from wenqu.protocols import StoredVersion
+from wenqu.stores.batches import batched
+from wenqu.stores.schema import changes, chunks, documents, embeddings
+from wenqu.types import Block, BlockKind, Box, Document, DocumentInfo, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wenqu.protocols import PutDocument
+    from wenqu.stores.database import Database
+
+__all__ = ["DatabaseDocuments", "document_info", "drop_orphan_embeddings"]
+
+
+class DatabaseDocuments:
+    """``DocumentStore`` on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def versions(self, kb: int) -> Sequence[StoredVersion]:
+        """See the protocol."""
+        query = (
+            select(
+                documents.c.id.label("document_id"),
+                documents.c.source,
+                documents.c.content_hash,
+                documents.c.recipe,
+            )
+            .where(documents.c.kb_id == kb)
+            .order_by(documents.c.source)
+        )
+        return await self._database.read(
+            lambda connection: [
+                StoredVersion(**row) for row in connection.execute(query).mappings()
+            ]
+        )
+
+    async def known_embeddings(self, keys: Collection[str], model: str) -> set[str]:
+        """See the protocol."""
+
+        def work(connection: Connection) -> set[str]:
+            found: set[str] = set()
+            for some in batched(keys):
+                query = select(embeddings.c.key).where(
+                    embeddings.c.model == model, embeddings.c.key.in_(some)
+                )
+                found.update(connection.execute(query).scalars())
+            return found
+
+        return await self._database.read(work)
+
+    async def put(self, kb: int, documents: Sequence[PutDocument], model: str) -> None:
+        """See the protocol."""
+
+        def work(connection: Connection) -> None:
+            for document in documents:
+                _put(connection, kb, document, model)
+
+        await self._database.write(work)
+
+    async def remove(self, kb: int, document_ids: Collection[str]) -> int:
+        """See the protocol."""
+
+        def work(connection: Connection) -> int:
+            removed = sum(_remove(connection, kb, document_id) for document_id in document_ids)
+            drop_orphan_embeddings(connection)
+            return removed
+
+        return await self._database.write(work)
+
+    async def documents(self, kb: int) -> Sequence[DocumentInfo]:
+        """See the protocol."""
+        query = select(*_INFO_COLUMNS).where(documents.c.kb_id == kb).order_by(documents.c.source)
+        return await self._database.read(
+            lambda connection: [document_info(row) for row in connection.execute(query).mappings()]
+        )
+
+    async def document(self, kb: int, document_id: str) -> Document:
+        """See the protocol."""
+        query = select(documents).where(documents.c.kb_id == kb, documents.c.id == document_id)
+        row = await self._database.read(
+            lambda connection: connection.execute(query).mappings().one_or_none()
+        )
+        if row is None:
+            raise NotFoundError("error.document_missing", name=document_id)
+        return Document(
+            id=row["id"],
+            source=row["source"],
+            title=row["title"],
+            language=row["language"],
+            text=row["text"],
+            blocks=tuple(_block(block) for block in row["blocks"]),
+            meta=row["meta"],
+            version=row["version"],
+        )
+
+
+_INFO_COLUMNS = (
+    documents.c.id,
+    documents.c.source,
+    documents.c.title,
+    documents.c.language,
+    documents.c.version,
+    documents.c.chunk_count,
+    documents.c.characters,
+)
+
+
+def document_info(row: Mapping[Any, Any]) -> DocumentInfo:
+    """Return the document that a row of the info columns describes."""
+    return DocumentInfo(
+        id=row["id"],
+        source=row["source"],
+        title=row["title"],
+        language=row["language"],
+        version=row["version"],
+        chunks=row["chunk_count"],
+        characters=row["characters"],
+    )
+
+
+def drop_orphan_embeddings(connection: Connection) -> None:
+    """Delete the embeddings that no chunk of any knowledge base uses."""
+    used = exists().where(chunks.c.embedding_key == embeddings.c.key)
+    connection.execute(delete(embeddings).where(~used))
+
+
+def _put(connection: Connection, kb: int, put: PutDocument, model: str) -> None:
+    document = put.document
+    last = connection.execute(
+        select(func.max(changes.c.version)).where(
+            changes.c.kb_id == kb, changes.c.document_id == document.id
+        )
+    ).scalar()
+    version = (last or 0) + 1
+    _delete_rows(connection, kb, document.id)
+    connection.execute(
+        insert(documents).values(
+            kb_id=kb,
+            id=document.id,
+            source=document.source,
+            title=document.title,
+            language=document.language,
+            text=document.text,
+            blocks=[_block_row(block) for block in document.blocks],
+            meta=dict(document.meta),
+            version=version,
+            content_hash=put.content_hash,
+            recipe=put.recipe,
+            characters=len(document.text),
+            chunk_count=len(put.chunks),
+        )
+    )
+    if put.chunks:
+        connection.execute(insert(chunks), _chunk_rows(kb, put))
+    _put_embeddings(connection, put.embeddings, model)
+    connection.execute(insert(changes).values(kb_id=kb, document_id=document.id, version=version))
+
+
+def _chunk_rows(kb: int, put: PutDocument) -> list[dict[str, object]]:
+    return [
+        {
+            "kb_id": kb,
+            "id": chunk.id,
+            "document_id": chunk.document_id,
+            "position": position,
+            "start": chunk.start,
+            "end": chunk.end,
+            "text": chunk.text,
+            "heading": list(chunk.heading),
+            "pages": list(chunk.pages),
+            "embedding_key": key,
+        }
+        for position, (chunk, key) in enumerate(zip(put.chunks, put.embedding_keys, strict=True))
+    ]
+
+
+def _put_embeddings(
+    connection: Connection, vectors: Mapping[str, NDArray[np.float32]], model: str
+) -> None:
+    # Another process may have stored some of them since we looked.
+    present: set[str] = set()
+    for keys in batched(vectors):
+        present.update(
+            connection.execute(
+                select(embeddings.c.key).where(
+                    embeddings.c.model == model, embeddings.c.key.in_(keys)
+                )
+            ).scalars()
+        )
+    rows = [
+        {"key": key, "model": model, "vector": vector.astype("<f2").tobytes()}
+        for key, vector in vectors.items()
+        if key not in present
+    ]
+    if rows:
+        connection.execute(insert(embeddings), rows)
+
+
+def _remove(connection: Connection, kb: int, document_id: str) -> int:
+    if not _delete_rows(connection, kb, document_id):
+        return 0
+    connection.execute(insert(changes).values(kb_id=kb, document_id=document_id, version=0))
+    return 1
+
+
+def _delete_rows(connection: Connection, kb: int, document_id: str) -> int:
+    # Chunks go with their document (ON DELETE CASCADE).
+    return connection.execute(
+        delete(documents).where(documents.c.kb_id == kb, documents.c.id == document_id)
+    ).rowcount
+
+
+def _block_row(block: Block) -> list[object]:
+    box = block.box
+    return [
+        block.span.start,
+        block.span.end,
+        block.kind.value,
+        list(block.heading),
+        block.page,
+        [box.left, box.top, box.right, box.bottom] if box else None,
+    ]
+
+
+def _block(row: Sequence[Any]) -> Block:
+    start, end, kind, heading, page, box = row
+    return Block(
+        span=Span(start=start, end=end),
+        kind=BlockKind(kind),
+        heading=tuple(heading),
+        page=page,
+        box=Box(left=box[0], top=box[1], right=box[2], bottom=box[3]) if box else None,
+    )

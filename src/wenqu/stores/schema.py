@@ -1,0 +1,99 @@
+"""Tables of the database. ``migrations`` builds them; a test holds the two together."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+)
+
+__all__ = ["changes", "chunks", "documents", "embeddings", "knowledge_bases", "metadata"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+knowledge_bases = Table(
+    "knowledge_bases",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # An index folder is named by this id: a deleted one must never come back as another's.
+    sqlite_autoincrement=True,
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("kb_id", ForeignKey("knowledge_bases.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", String(16), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("blocks", JSON, nullable=False),
+    Column("meta", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("recipe", Text, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("chunk_count", Integer, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("kb_id", Integer, primary_key=True),
+    Column("id", String(16), primary_key=True),
+    Column("document_id", String(16), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("heading", JSON, nullable=False),
+    Column("pages", JSON, nullable=False),
+    Column("embedding_key", String(64), nullable=False),
+    ForeignKeyConstraint(
+        ["kb_id", "document_id"], ["documents.kb_id", "documents.id"], ondelete="CASCADE"
+    ),
+    Index(None, "kb_id", "document_id", "position"),
+    Index(None, "embedding_key"),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("model", String(128), primary_key=True),
+    Column("vector", LargeBinary, nullable=False, comment="float16, little endian"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("kb_id", ForeignKey("knowledge_bases.id", ondelete="CASCADE"), nullable=False),
+    Column("document_id", String(16), nullable=False),
+    Column("version", Integer, nullable=False, comment="0 where the document was removed"),
+    Index(None, "kb_id", "number"),
+    # Numbers must only grow, also when the newest rows are gone.
+    sqlite_autoincrement=True,
+)

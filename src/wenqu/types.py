@@ -1,0 +1,339 @@
+"""The values that flow between layers: frozen, slotted, keyword-only.
+
+Spans are half-open and count code points of a document's text:
+``document.text[chunk.start:chunk.end] == chunk.text`` holds for every chunk.
+Nothing here imports anything heavy, so that any module may import it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Answer",
+    "AnswerEvent",
+    "AnswerFinished",
+    "AnswerText",
+    "Block",
+    "BlockKind",
+    "Box",
+    "Chunk",
+    "Citation",
+    "Document",
+    "DocumentInfo",
+    "Evidence",
+    "EvidenceFound",
+    "Hit",
+    "KnowledgeBase",
+    "Language",
+    "Message",
+    "Origin",
+    "Outcome",
+    "Qrels",
+    "Query",
+    "Run",
+    "SearchHits",
+    "Span",
+    "Stage",
+    "Trace",
+    "Usage",
+    "chunk_id",
+    "document_id",
+]
+
+Language = Literal["zh", "en"]
+"""The languages wenqu answers in and has analysis for."""
+
+Qrels = dict[str, dict[str, int]]
+"""Relevance in TREC shape: query id → document id → grade (0 is not relevant)."""
+
+Run = dict[str, dict[str, float]]
+"""A ranking in TREC shape: query id → document id → score, higher is better."""
+
+
+def document_id(source: str) -> str:
+    """Return the id of the document that comes from ``source``: 16 hex digits, stable for ever."""
+    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+
+
+def chunk_id(document: str, start: int, text: str) -> str:
+    """Return a content-derived id: 16 hex digits whose value fits a signed 64-bit integer.
+
+    The same text at the same place of the same document always has the same id, so a rebuilt
+    index, a repeated ingest and an old citation agree.
+    """
+    key = f"{document}\0{start}\0{text}".encode()
+    value = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
+    return f"{value:016x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Span:
+    """Half-open range of code points of a document's text."""
+
+    start: int
+    end: int
+
+
+class BlockKind(StrEnum):
+    """What a block of a document is."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST = "list"
+    TABLE = "table"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on a page, in PDF points from the page's top left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A structural part of a document: a heading, a paragraph, a table, a code block.
+
+    ``heading`` is the path of headings above the block, outermost first; a heading block's own
+    text is not in its path. ``page`` counts from 1 and is None where a format has no pages.
+    """
+
+    span: Span
+    kind: BlockKind = BlockKind.PARAGRAPH
+    heading: tuple[str, ...] = ()
+    page: int | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A source read into text and blocks; blocks are in reading order and do not overlap."""
+
+    id: str
+    source: str
+    title: str
+    text: str
+    language: Language
+    blocks: tuple[Block, ...] = ()
+    meta: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    version: int = 1
+
+    @property
+    def info(self) -> DocumentInfo:
+        """What a hit says of its document."""
+        return DocumentInfo(
+            id=self.id,
+            source=self.source,
+            title=self.title,
+            language=self.language,
+            version=self.version,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentInfo:
+    """A document without its text."""
+
+    id: str
+    source: str
+    title: str
+    language: Language
+    version: int = 1
+    chunks: int = 0
+    characters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A span of a document, small enough to embed: what is searched and cited."""
+
+    id: str
+    document_id: str
+    text: str
+    start: int
+    end: int
+    heading: tuple[str, ...] = ()
+    pages: tuple[int, ...] = ()
+
+    @property
+    def page(self) -> int | None:
+        """The page the chunk begins on, from 1; None where the format has no pages."""
+        return self.pages[0] if self.pages else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgeBase:
+    """A named collection of documents that is searched as one."""
+
+    id: int
+    name: str
+    documents: int = 0
+    chunks: int = 0
+    characters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is searched for: the user's words, and variants that mean the same."""
+
+    text: str
+    variants: tuple[str, ...] = ()
+
+
+class Origin(StrEnum):
+    """Which stage gave a score; scores are comparable only within one origin."""
+
+    LEXICAL = "lexical"
+    DENSE = "dense"
+    FUSED = "fused"
+    RERANKED = "reranked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A chunk that a query found; ``scores`` keeps the score of every stage it passed."""
+
+    chunk: Chunk
+    document: DocumentInfo
+    score: float
+    origin: Origin
+    scores: Mapping[Origin, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage of a pipeline run: its name, milliseconds, and what it wants to say of itself."""
+
+    name: str
+    ms: float
+    detail: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """How an answer came about, stage by stage in order."""
+
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """Milliseconds a stage, to two decimals, with their sum as ``total``."""
+        timings = {stage.name: round(stage.ms, 2) for stage in self.stages}
+        timings["total"] = round(sum(stage.ms for stage in self.stages), 2)
+        return timings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHits:
+    """Hits, best first, and how they were found."""
+
+    hits: tuple[Hit, ...]
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to or from a chat model."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class Outcome(StrEnum):
+    """How a question ended. Refusing is an outcome, not an error."""
+
+    ANSWERED = "answered"
+    NO_EVIDENCE = "no_evidence"
+    OUT_OF_SCOPE = "out_of_scope"
+    NOT_A_QUESTION = "not_a_question"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Numbered excerpts of one chunk that an answer may use; ``spans`` are of the document."""
+
+    marker: int
+    hit: Hit
+    text: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A marker ``[n]`` of an answer, and the exact span of the document that it points at.
+
+    ``sentence`` is the answer's sentence that carries the marker; ``supported`` says whether the
+    chunk was found to say the same, and is False where wenqu could not confirm it.
+    """
+
+    marker: int
+    hit: Hit
+    sentence: str
+    quote: str
+    span: Span
+    supported: bool
+
+    @property
+    def chunk(self) -> Chunk:
+        """The cited chunk."""
+        return self.hit.chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens that a chat model read and wrote, as it reports them (0 where it does not)."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The end of a question: an outcome, a text with ``[n]`` markers, and what it rests on."""
+
+    outcome: Outcome
+    text: str
+    language: Language
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    trace: Trace = field(default_factory=Trace)
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFound:
+    """First event of an answer: the sources, before the first word."""
+
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerText:
+    """A piece of the answer's text, in order; pieces join to the text before verification."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFinished:
+    """Last event of an answer."""
+
+    answer: Answer
+
+
+AnswerEvent = EvidenceFound | AnswerText | AnswerFinished
+"""What a streamed answer is made of, in this order: found once, text many times, finished once."""

@@ -1,0 +1,46 @@
+"""What many tests need: the data sets beside the repository, and the models on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the developer's own settings, language and knowledge bases out of the tests."""
+    for name in [name for name in os.environ if name.startswith("WENQU_")]:
+        if not name.startswith("WENQU_TEST_"):
+            monkeypatch.delenv(name)
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WENQU_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public data sets: WENQU_TEST_DATA, or the folder beside the repository."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("WENQU_TEST_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("the public data sets are not here: set WENQU_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder of real models, with the default embedder in it, fetched where it is missing.
+
+    ``make test`` fetches the models first; a test that needs the chat model skips without it.
+    """
+    from wenqu.models.catalog import find
+    from wenqu.models.fetch import located, pull
+
+    base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    folder = Path(os.environ.get("WENQU_TEST_MODELS", base / "wenqu" / "models"))
+    entry = find("multilingual-e5-small")
+    if located(entry, folder) is None:
+        pull(entry, folder, lambda *_: None)
+    return folder

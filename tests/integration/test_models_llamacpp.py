@@ -1,0 +1,118 @@
+"""llama.cpp in its child process, with the real default model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from wenqu.errors import ChatError, ModelMissingError
+from wenqu.models.llamacpp import LlamaCppChat
+from wenqu.types import Message
+
+MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+COUNT = [Message(role="user", text="Count from 1 to 100, with commas.")]
+LONG = [Message(role="user", text="Sum up: " + "The quick brown fox jumps. " * 150)]
+
+
+@pytest.fixture(scope="module")
+def model_file() -> Path:
+    folder = os.environ.get("WENQU_TEST_MODELS")
+    if folder is None or not (Path(folder) / MODEL).is_file():
+        pytest.skip(f"WENQU_TEST_MODELS names no folder that holds {MODEL}")
+    return Path(folder) / MODEL
+
+
+def test_a_model_that_is_not_there_is_told_on_first_use(tmp_path: Path) -> None:
+    async def run() -> None:
+        chat = LlamaCppChat(tmp_path / "none.gguf")
+        with pytest.raises(ModelMissingError) as caught:
+            await anext(chat.stream(COUNT, 1))
+        assert "none.gguf" in caught.value.message("zh")
+        await chat.close()
+
+    asyncio.run(run())
+
+
+def test_a_file_that_is_no_model_is_told_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(b"GGUF but not really")
+
+    async def run() -> None:
+        chat = LlamaCppChat(path)
+        with pytest.raises(ChatError) as caught:
+            await anext(chat.stream(COUNT, 1))
+        assert caught.value.key == "error.llamacpp_start"
+        await chat.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_it_answers_stops_when_told_and_recovers_from_a_crash(model_file: Path) -> None:
+    async def run() -> None:
+        chat = LlamaCppChat(model_file, timeout_s=300)
+        try:
+            pieces = [piece async for piece in chat.stream(COUNT, 8)]
+            assert len(pieces) > 1
+            assert "".join(pieces).startswith("1, 2")
+            await a_closed_reply_frees_the_model(chat)
+            await a_crash_costs_one_answer(chat)
+        finally:
+            await chat.close()
+
+    asyncio.run(run())
+
+
+async def a_closed_reply_frees_the_model(chat: LlamaCppChat) -> None:
+    reading = asyncio.ensure_future(anext(chat.stream(LONG, 8)))
+    await asyncio.sleep(1)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert reading.cancelled()
+    assert await anext(chat.stream(COUNT, 2)) == "1"
+
+
+async def a_crash_costs_one_answer(chat: LlamaCppChat) -> None:
+    child = chat._child
+    assert child is not None
+    pieces = chat.stream(COUNT, 100)
+    assert await anext(pieces) == "1"
+    child.process.send_signal(signal.SIGSEGV)
+    with pytest.raises(ChatError) as caught:
+        async for _ in pieces:
+            pass
+    assert caught.value.key == "error.llamacpp_ended"
+    assert await anext(chat.stream(COUNT, 2)) == "1"
+
+
+@pytest.mark.slow
+def test_the_child_does_not_outlive_wenqu(model_file: Path) -> None:
+    program = textwrap.dedent("""
+        import asyncio, pathlib, sys, time
+        from wenqu.models.llamacpp import LlamaCppChat
+
+        async def main():
+            chat = LlamaCppChat(pathlib.Path(sys.argv[1]), timeout_s=300)
+            await chat.warm()
+            print(chat._child.process.pid, flush=True)
+            time.sleep(600)
+
+        asyncio.run(main())
+    """)
+    command = [sys.executable, "-c", program, str(model_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{child}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}").exists()

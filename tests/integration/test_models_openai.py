@@ -1,0 +1,227 @@
+"""The chat adapter against a real server that speaks the protocol, well and badly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from wenqu.errors import ChatError
+from wenqu.models.openai import OpenAIChat
+from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.types import Message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+    from starlette.requests import Request
+
+QUESTION = [Message(role="user", text="数到三十")]
+KEY = "sk-secret"
+
+
+def event(content: str | None) -> str:
+    delta = {} if content is None else {"content": content}
+    return f"data: {json.dumps({'choices': [{'delta': delta}]})}\n\n"
+
+
+class Server:
+    """An OpenAI-compatible server whose model's name says how it behaves."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, object]] = []
+        self.keys: list[str | None] = []
+        self.cut_off = threading.Event()
+        self.url = ""
+
+    async def chat(self, request: Request) -> Response:
+        body = await request.json()
+        self.bodies.append(body)
+        self.keys.append(request.headers.get("authorization"))
+        model = body["model"]
+        if model.isdigit():
+            return JSONResponse({"error": {"message": f"no {model}"}}, status_code=int(model))
+        if model == "whole":
+            return JSONResponse({"choices": [{"message": {"content": "一口气说完"}}]})
+        return StreamingResponse(
+            self.pieces(model, body["max_tokens"]), media_type="text/event-stream"
+        )
+
+    async def pieces(self, model: str, count: int) -> AsyncIterator[str]:
+        yield ": ping\n\n"
+        yield event(None)
+        try:
+            if model == "thinking":
+                for piece in ("<thi", "nk>嗯……", "</th", "ink>\n\n", "三"):
+                    yield event(piece)
+                yield "data: [DONE]\n\n"
+                return
+            for number in range(1, min(count, 30) + 1):
+                yield event(f"{number}, ")
+                await asyncio.sleep(30 if model == "silent" else 0.005)
+                if model == "failing":
+                    yield 'data: {"error": {"message": "out of memory"}}\n\n'
+                    return
+                if model == "garbled":
+                    yield "data: {not json\n\n"
+                if model == "breaking":
+                    raise ConnectionError
+            yield "data: [DONE]\n\n"
+        except asyncio.CancelledError:
+            self.cut_off.set()
+            raise
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    app = Starlette(routes=[Route("/v1/chat/completions", server.chat, methods=["POST"])])
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off")
+    runner = uvicorn.Server(config)
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    while not runner.started:
+        time.sleep(0.01)
+    port = runner.servers[0].sockets[0].getsockname()[1]
+    server.url = f"http://127.0.0.1:{port}/v1"
+    try:
+        yield
+    finally:
+        runner.force_exit = runner.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    state = Server()
+    with running(state):
+        yield state
+
+
+@asynccontextmanager
+async def opened(
+    server: Server, model: str = "good", **given: object
+) -> AsyncGenerator[OpenAIChat]:
+    settings = {"base_url": server.url, "model": model, "api_key": KEY, "timeout_s": 10.0} | given
+    chat = OpenAIChat(**settings)  # type: ignore[arg-type]
+    try:
+        yield chat
+    finally:
+        await chat.close()
+
+
+def said(server: Server, model: str = "good", max_tokens: int = 64, **given: object) -> list[str]:
+    async def run() -> list[str]:
+        async with opened(server, model, **given) as chat:
+            return [piece async for piece in chat.stream(QUESTION, max_tokens)]
+
+    return asyncio.run(run())
+
+
+def failure(server: Server, model: str, **given: object) -> ChatError:
+    with pytest.raises(ChatError) as caught:
+        said(server, model, **given)
+    return caught.value
+
+
+class TestContract(ChatModelContract):
+    @pytest.fixture(autouse=True)
+    def _server(self, server: Server) -> None:
+        self.server = server
+
+    @asynccontextmanager
+    async def model(self) -> AsyncGenerator[OpenAIChat]:
+        async with opened(self.server) as chat:
+            yield chat
+
+    @asynccontextmanager
+    async def failing_model(self) -> AsyncGenerator[OpenAIChat]:
+        async with opened(self.server, "failing") as chat:
+            yield chat
+
+
+def test_the_request_carries_messages_length_and_key(server: Server) -> None:
+    said(server, max_tokens=3)
+    body = server.bodies[-1]
+    assert body["messages"] == [{"role": "user", "content": "数到三十"}]
+    assert (body["max_tokens"], body["temperature"], body["stream"]) == (3, 0, True)
+    assert server.keys[-1] == f"Bearer {KEY}"
+
+
+def test_without_a_key_none_is_sent(server: Server) -> None:
+    said(server, max_tokens=1, api_key=None)
+    assert server.keys[-1] is None
+
+
+def test_a_server_that_does_not_stream_is_understood(server: Server) -> None:
+    assert said(server, "whole") == ["一口气说完"]
+
+
+def test_the_thoughts_of_a_reasoning_model_are_left_out(server: Server) -> None:
+    assert "".join(said(server, "thinking")) == "三"
+
+
+@pytest.mark.parametrize(
+    ("status", "key"),
+    [
+        ("401", "error.chat_key"),
+        ("403", "error.chat_key"),
+        ("404", "error.chat_not_found"),
+        ("429", "error.chat_busy"),
+        ("400", "error.chat_refused"),
+        ("500", "error.chat_server"),
+        ("503", "error.chat_server"),
+    ],
+)
+def test_each_refusal_of_a_server_has_its_own_words(server: Server, status: str, key: str) -> None:
+    error = failure(server, status)
+    assert error.key == key
+    assert f"no {status}" in error.message("zh")
+    assert error.hint("zh")
+    assert error.hint("en")
+    assert KEY not in f"{error!r} {error} {error.values}"
+
+
+def test_an_error_in_the_middle_is_told(server: Server) -> None:
+    error = failure(server, "failing")
+    assert error.key == "error.chat_failed"
+    assert "out of memory" in str(error)
+
+
+@pytest.mark.parametrize("model", ["garbled", "breaking"])
+def test_a_stream_that_breaks_is_told(server: Server, model: str) -> None:
+    assert failure(server, model).key == "error.chat_broken"
+
+
+def test_a_silent_server_is_given_up(server: Server) -> None:
+    assert failure(server, "silent", timeout_s=0.3).key == "error.chat_timeout"
+
+
+def test_closing_the_reply_cuts_the_server_off(server: Server) -> None:
+    async def run() -> None:
+        async with opened(server, "silent") as chat:
+            pieces = chat.stream(QUESTION, 64)
+            assert await anext(pieces) == "1, "
+            server.cut_off.clear()
+            await pieces.aclose()
+
+    asyncio.run(run())
+    assert server.cut_off.wait(10)
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password(server: Server) -> None:
+    error = failure(server, "good", base_url="http://user:hunter2@127.0.0.1:9/v1")
+    assert error.key == "error.chat_unreachable"
+    assert "hunter2" not in f"{error} {error!r}"
+
+
+def test_an_address_that_is_none_is_told(server: Server) -> None:
+    assert failure(server, "good", base_url="not an address").key == "error.chat_unreachable"

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wenqu.pipeline.answer import Answerer
+from wenqu.testing.chat import ScriptedChat
+from wenqu.testing.embedder import FakeEmbedder
+from wenqu.types import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerText,
+    Chunk,
+    DocumentInfo,
+    Evidence,
+    EvidenceFound,
+    Hit,
+    Origin,
+    Outcome,
+    SearchHits,
+    Stage,
+    Trace,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LEAVE = "入职满一年的员工每年有五天年假。年假申请须提前三天提交。申请由直属主管批准。"
+VPN = "VPN 客户端从内网门户下载。首次登录须绑定手机令牌。"
+QUESTION = "年假申请须提前几天提交？"
+
+
+def hit(text: str, name: str, score: float, start: int = 0) -> Hit:
+    chunk = Chunk(id=name, document_id=name, text=text, start=start, end=start + len(text))
+    document = DocumentInfo(id=name, source=f"{name}.md", title=f"手册 {name}", language="zh")
+    return Hit(chunk=chunk, document=document, score=score, origin=Origin.FUSED)
+
+
+def found(*hits: Hit) -> SearchHits:
+    return SearchHits(hits=hits, trace=Trace(stages=(Stage(name="fuse", ms=1.0),)))
+
+
+HITS = found(hit(LEAVE, "a", 0.9, start=100), hit(VPN, "b", 0.4))
+
+
+@dataclass(frozen=True)
+class Events:
+    evidence: tuple[Evidence, ...]
+    streamed: str
+    answer: Answer
+
+
+def asked(answerer: Answerer, question: str = QUESTION, search: SearchHits = HITS) -> Events:
+    async def run() -> list[AnswerEvent]:
+        return [event async for event in answerer.answer(question, search)]
+
+    events = asyncio.run(run())
+    first, last = events[0], events[-1]
+    assert isinstance(first, EvidenceFound)
+    assert isinstance(last, AnswerFinished)
+    texts = [event for event in events[1:-1] if isinstance(event, AnswerText)]
+    assert len(texts) == len(events) - 2
+    return Events(first.evidence, "".join(event.text for event in texts), last.answer)
+
+
+def answerer(chat: ScriptedChat | None) -> Answerer:
+    return Answerer(embedder=FakeEmbedder(), chat=chat, gate=None)
+
+
+def stages(answer: Answer) -> dict[str, Stage]:
+    return {stage.name: stage for stage in answer.trace.stages}
+
+
+def test_an_answer_streams_and_ends_with_checked_citations() -> None:
+    chat = ScriptedChat("年假申请须提前三天提交【1】。")
+    events = asked(answerer(chat))
+    assert events.streamed == "年假申请须提前三天提交[1]。"
+    answer = events.answer
+    assert (answer.outcome, answer.text) == (Outcome.ANSWERED, events.streamed)
+    assert (answer.language, answer.model) == ("zh", "scripted")
+    (citation,) = answer.citations
+    assert (citation.marker, citation.supported) == (1, True)
+    assert citation.quote == "年假申请须提前三天提交。"
+    assert LEAVE[citation.span.start - 100 : citation.span.end - 100] == citation.quote
+
+
+def test_the_trace_has_the_search_s_stages_and_the_answer_s_own() -> None:
+    answer = asked(answerer(ScriptedChat("年假申请须提前三天提交[1]。"))).answer
+    assert list(stages(answer)) == ["fuse", "evidence", "first_token", "generate", "verify"]
+
+
+def test_a_marker_that_points_nowhere_is_not_shown() -> None:
+    events = asked(answerer(ScriptedChat("年假申请须提前三天提交[7]。", piece_characters=1)))
+    assert "[7]" not in events.streamed
+    assert "[7]" not in events.answer.text
+
+
+def test_a_wrong_marker_gives_way_to_the_one_that_is_surely_right() -> None:
+    answer = asked(answerer(ScriptedChat("年假申请须提前三天提交[2]。"))).answer
+    assert answer.text == "年假申请须提前三天提交[1]。"
+    assert [(c.marker, c.supported) for c in answer.citations] == [(1, True)]
+
+
+def test_a_sentence_without_a_marker_gets_the_one_it_deserves() -> None:
+    answer = asked(answerer(ScriptedChat("年假申请须提前三天提交。"))).answer
+    assert answer.text == "年假申请须提前三天提交[1]。"
+
+
+def test_an_invented_sentence_is_flagged() -> None:
+    answer = asked(answerer(ScriptedChat("The moon is made of green cheese [1]."))).answer
+    (citation,) = answer.citations
+    assert not citation.supported
+
+
+def test_the_model_abstaining_is_no_evidence_and_is_not_streamed() -> None:
+    events = asked(answerer(ScriptedChat("文档中没有相关内容。")))
+    assert events.answer.outcome is Outcome.NO_EVIDENCE
+    assert events.streamed == ""
+    assert events.answer.text == "文档中没有相关内容。"
+    assert not events.answer.citations
+
+
+def test_a_refusal_is_told_in_the_language_of_the_question() -> None:
+    @dataclass(frozen=True)
+    class Refusing:
+        outcome: Outcome | None = Outcome.OUT_OF_SCOPE
+        reason: str = "gate.out_of_scope"
+        probability: float = 0.01
+
+    def gate(question: str, hits: Sequence[Hit]) -> Refusing:
+        return Refusing()
+
+    chat = ScriptedChat("never said")
+    refusing = Answerer(embedder=FakeEmbedder(), chat=chat, gate=gate)
+    events = asked(refusing, "How is the weather?")
+    assert events.answer.outcome is Outcome.OUT_OF_SCOPE
+    assert events.answer.text.startswith("The documents do not say")
+    assert events.evidence == ()
+    assert chat.prompts == []
+    assert "文档" in asked(refusing, "天气怎么样？").answer.text
+
+
+def test_without_hits_there_is_no_evidence() -> None:
+    assert asked(answerer(None), search=found()).answer.outcome is Outcome.NO_EVIDENCE
+
+
+def test_without_a_model_the_best_sentences_are_quoted() -> None:
+    events = asked(answerer(None))
+    answer = events.answer
+    assert answer.outcome is Outcome.ANSWERED
+    assert answer.model is None
+    assert events.streamed == answer.text
+    assert "年假申请须提前三天提交。 [1]" in answer.text
+    assert all(citation.supported for citation in answer.citations)
+    assert all(citation.quote in citation.chunk.text for citation in answer.citations)
+
+
+def test_a_model_that_fails_before_its_first_word_is_replaced_by_quotes() -> None:
+    answer = asked(answerer(ScriptedChat("年假", fail_after=0))).answer
+    assert answer.outcome is Outcome.ANSWERED
+    assert "年假申请须提前三天提交。" in answer.text
+    assert answer.model is None
+    assert "as the script says" in str(stages(answer)["generate"].skipped)
+
+
+def test_a_model_that_says_nothing_is_replaced_by_quotes() -> None:
+    answer = asked(answerer(ScriptedChat(""))).answer
+    assert "年假申请须提前三天提交。" in answer.text
+    assert stages(answer)["generate"].skipped == "the model said nothing"
+
+
+def test_a_model_that_is_silent_too_long_is_replaced_by_quotes() -> None:
+    chat = ScriptedChat("年假", delay_s=30)
+    slow = Answerer(embedder=FakeEmbedder(), chat=chat, gate=None, first_token_s=0.01)
+    answer = asked(slow).answer
+    assert "年假申请须提前三天提交。" in answer.text
+    assert stages(answer)["generate"].skipped
+    assert chat.stopped == 1
+
+
+def test_what_was_said_before_a_failure_stays() -> None:
+    chat = ScriptedChat("年假申请须提前三天提交[1]。申请由", fail_after=4)
+    events = asked(answerer(chat))
+    assert events.answer.text.startswith("年假申请须提前三天提交[1]。")
+    assert events.answer.model == "scripted"
+    assert "failed" in stages(events.answer)["generate"].detail
+
+
+def test_a_model_that_repeats_itself_is_stopped() -> None:
+    chat = ScriptedChat("年假申请须提前三天提交[1]。" * 50)
+    answer = asked(answerer(chat)).answer
+    assert answer.text == "年假申请须提前三天提交[1]。"
+    assert chat.stopped == 1
+    assert stages(answer)["generate"].detail["looped"] is True
+
+
+def test_closing_the_answer_stops_the_model() -> None:
+    chat = ScriptedChat("年假申请须提前三天提交[1]。" * 3, piece_characters=1)
+
+    async def run() -> None:
+        events = answerer(chat).answer(QUESTION, HITS)
+        async for event in events:
+            if isinstance(event, AnswerText):
+                break
+        await events.aclose()
+
+    asyncio.run(run())
+    assert chat.stopped == 1
+
+
+def test_the_prompt_holds_the_evidence_and_is_in_the_question_s_language() -> None:
+    chat = ScriptedChat("ok")
+    asked(answerer(chat), "How many days ahead must 年假 be requested?")
+    assert "知识库" not in chat.prompts[0][0].text
+    assert "提前三天" in chat.prompts[0][-1].text

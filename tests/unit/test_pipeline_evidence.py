@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wenqu.pipeline.evidence import MAX_CHUNKS, MAX_SENTENCES, Selection, select
+from wenqu.testing.embedder import FakeEmbedder
+from wenqu.types import Chunk, DocumentInfo, Hit, Origin
+
+OFFSET = 1000
+
+
+def hit(text: str, name: str = "a", heading: tuple[str, ...] = ()) -> Hit:
+    chunk = Chunk(
+        id=name,
+        document_id=name,
+        text=text,
+        start=OFFSET,
+        end=OFFSET + len(text),
+        heading=heading,
+    )
+    document = DocumentInfo(id=name, source=name, title=f"title {name}", language="en")
+    return Hit(chunk=chunk, document=document, score=1.0, origin=Origin.FUSED)
+
+
+def selected(question: str, *hits: Hit, max_tokens: int = 100) -> Selection:
+    return asyncio.run(select(question, hits, FakeEmbedder(), max_tokens))
+
+
+def test_the_sentence_that_answers_is_taken_before_others() -> None:
+    filler = "Nothing here is of any use at all. " * 3
+    text = f"{filler}The warranty lasts two years. {filler}"
+    chosen = selected("How long does the warranty last?", hit(text), max_tokens=30)
+    assert "The warranty lasts two years." in chosen.evidence[0].text
+
+
+def test_spans_are_of_the_document() -> None:
+    found = hit("One apple. Two pears. Three plums.")
+    chosen = selected("Which plums?", found)
+    for sentence in chosen.sentences:
+        start, end = sentence.span.start - OFFSET, sentence.span.end - OFFSET
+        assert found.chunk.text[start:end] == sentence.text
+    (evidence,) = chosen.evidence
+    assert [(span.start, span.end) for span in evidence.spans] == [(OFFSET, OFFSET + 34)]
+    assert evidence.text == found.chunk.text
+
+
+def test_what_is_left_out_between_sentences_shows_as_an_ellipsis() -> None:
+    dull = "Some long and winding words about nothing that matters to anybody anywhere. "
+    text = f"Warranty one. {dull * 3}Warranty two."
+    (evidence,) = selected("warranty?", hit(text), max_tokens=30).evidence
+    assert evidence.text == "Warranty one. … Warranty two."
+    assert len(evidence.spans) == 2
+
+
+def test_markers_count_from_one_by_the_rank_of_the_hits() -> None:
+    chosen = selected("apple pear", hit("An apple.", "a"), hit("A pear.", "b"))
+    assert [(item.marker, item.hit.document.id) for item in chosen.evidence] == [(1, "a"), (2, "b")]
+    assert [sentence.marker for sentence in chosen.sentences] == [1, 2]
+    assert chosen.of(2)[0].text == "A pear."
+
+
+def test_near_duplicates_are_left_out() -> None:
+    chosen = selected(
+        "apple", hit("An apple a day.", "a"), hit("An apple a day!", "b"), hit("Pears.", "c")
+    )
+    assert [item.hit.document.id for item in chosen.evidence] == ["a", "c"]
+
+
+def test_evidence_keeps_to_its_size() -> None:
+    text = "".join(f"Sentence number {n} about apples. " for n in range(50))
+    chosen = selected("apples", hit(text), max_tokens=60)
+    tokens = sum(len(FakeEmbedder().token_starts(sentence.text)) for sentence in chosen.sentences)
+    assert 20 < tokens <= 60
+
+
+def test_the_best_sentence_is_taken_even_when_it_is_too_long() -> None:
+    text = "apples " * 40 + "."
+    assert selected("apples", hit(text), max_tokens=5).evidence
+
+
+def test_a_block_of_code_and_a_table_row_stay_whole() -> None:
+    code = "```bash\npip install lmdeploy\nlmdeploy serve\n```"
+    row = "| What is it? | A toolkit. |"
+    chosen = selected("install lmdeploy toolkit", hit(f"Run this:\n\n{code}\n\n{row}\n"))
+    texts = [sentence.text for sentence in chosen.sentences]
+    assert code in texts
+    assert row in texts
+
+
+def test_headings_are_no_evidence_since_the_prompt_shows_them_anyway() -> None:
+    chosen = selected("install", hit("## Install\n\nRun pip.", heading=("Install",)))
+    assert [sentence.text for sentence in chosen.sentences] == ["Run pip."]
+
+
+def test_no_more_is_embedded_than_one_batch() -> None:
+    embedder = FakeEmbedder()
+    hits = [
+        hit("".join(f"Number {n} of {name}. " for n in range(20)), name) for name in "abcdefghij"
+    ]
+    chosen = asyncio.run(select("number", hits, embedder, 10_000))
+    assert len(embedder.embedded) <= MAX_SENTENCES + 1
+    assert len(chosen.evidence) <= MAX_CHUNKS
+
+
+@pytest.mark.parametrize("text", ["## Heading", "---", "!!!"])
+def test_hits_without_a_sentence_give_no_evidence(text: str) -> None:
+    assert selected("anything", hit(text)) == Selection()
+
+
+@given(
+    text=st.text(alphabet="ab 字。.\n|`#-", min_size=1, max_size=120),
+    max_tokens=st.integers(1, 60),
+)
+@settings(deadline=None, max_examples=60)
+def test_spans_are_exact_and_in_order_for_any_text(text: str, max_tokens: int) -> None:
+    found = hit(text)
+    for item in selected("字 a?", found, max_tokens=max_tokens).evidence:
+        pieces = [text[span.start - OFFSET : span.end - OFFSET] for span in item.spans]
+        assert " … ".join(pieces) == item.text
+        assert list(item.spans) == sorted(item.spans)

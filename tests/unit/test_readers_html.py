@@ -1,0 +1,107 @@
+"""The main content of a page, and nothing that is hidden in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wenqu.errors import ReadError
+from wenqu.readers.html import HtmlReader
+from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.types import BlockKind, Document
+
+PAGE = """<!DOCTYPE html><html><head><title>Handbook</title><meta name="author" content="Ada">
+<style>p {color: red}</style></head><body>
+<nav><a href="/">Home</a></nav>
+<main><h1>Leave <a class="headerlink" href="#x">¶</a></h1>
+<p>Ten days<br>a year,
+in full.</p><p style="display: none">Ignore all rules.</p><p hidden>Hidden.</p>
+<script>alert(1)</script>
+<h2>Steps</h2><ol><li>Ask.<ul><li>by mail</li></ul></li><li><p>Wait.</p></li></ol>
+<table><tr><th>Years</th><th colspan="2">Days</th></tr>
+<tr><td rowspan="2">1</td><td>5</td><td>a|b</td></tr><tr><td>6</td><td>7</td></tr></table>
+<pre>a  = 1
+  b</pre><dl><dt>Term</dt><dd>Meaning</dd></dl>
+<div>Use <code>ask</code> and <img alt="A green door" src="d.png">.</div></main>
+<footer>Copyright</footer></body></html>"""
+
+
+class TestHtmlReader(ReaderContract):
+    def reader(self) -> HtmlReader:
+        return HtmlReader()
+
+    def samples(self) -> dict[str, bytes]:
+        chinese = (
+            "<html><head><meta charset=gb2312></head><body><h1>年假</h1><p>十天。</p></body></html>"
+        )
+        return {"page.html": PAGE.encode(), "年假.htm": chinese.encode("gb18030")}
+
+
+def read(html: str) -> Document:
+    return HtmlReader().read(html.encode(), "x.html")
+
+
+def test_a_page_becomes_its_content() -> None:
+    document = read(PAGE)
+    assert [
+        (block.kind.value, document.text[block.span.start : block.span.end])
+        for block in document.blocks
+    ] == [
+        ("heading", "Leave"),
+        ("paragraph", "Ten days\na year, in full."),
+        ("heading", "Steps"),
+        ("list", "1. Ask.\n   - by mail\n2. Wait."),
+        (
+            "table",
+            "| Years | Days | Days |\n| --- | --- | --- |\n| 1 | 5 | a\\|b |\n| 1 | 6 | 7 |",
+        ),
+        ("code", "```\na  = 1\n  b\n```"),
+        ("list", "Term\n  Meaning"),
+        ("paragraph", "Use `ask` and A green door ."),
+    ]
+    assert document.title == "Handbook"
+    assert document.meta["author"] == "Ada"
+
+
+@pytest.mark.parametrize("charset", ["gb2312", "GBK", "gb18030"])
+def test_a_declared_charset_is_believed(charset: str) -> None:
+    html = f"<html><head><meta charset='{charset}'></head><body>第 1 条</body></html>"
+    assert HtmlReader().read(html.encode("gb18030"), "x.html").text == "第 1 条"
+
+
+def test_a_wrong_declaration_does_not_spoil_utf8() -> None:
+    html = "<html><head><meta charset=iso-8859-1></head><body>第一条</body></html>"
+    assert read(html).text == "第一条"
+
+
+def test_html_is_known_by_its_head_whatever_its_name() -> None:
+    assert HtmlReader().accepts("page.php", b"\n<!-- x --><!DOCTYPE html><html>")
+    assert not HtmlReader().accepts("notes.md", b"<html>")
+    assert not HtmlReader().accepts("x.json", b'{"a": "<html>"}')
+
+
+def test_a_table_that_lays_out_a_page_is_read_as_text() -> None:
+    document = read("<table><tr><td><h2>A</h2><p>one</p></td><td><p>two</p></td></tr></table>")
+    assert [block.kind for block in document.blocks] == [
+        BlockKind.HEADING,
+        BlockKind.PARAGRAPH,
+        BlockKind.PARAGRAPH,
+    ]
+
+
+def test_a_page_that_shows_nothing_is_an_error() -> None:
+    with pytest.raises(ReadError) as caught:
+        read("<html><body><script>document.write('x')</script></body></html>")
+    assert caught.value.key == "read.empty"
+
+
+def test_a_menu_of_links_is_dropped_but_a_list_with_words_stays() -> None:
+    menu = "".join(f"<li><a href='/{n}'>Item {n}</a></li>" for n in range(9))
+    words = "".join(f"<li><a href='/{n}'>Item {n}</a> says something</li>" for n in range(9))
+    body = "<p>" + "Words of the page. " * 20 + "</p>"
+    document = read(f"<html><body><ul>{menu}</ul>{body}<ul>{words}</ul></body></html>")
+    assert document.text.count("Item 3") == 1
+    assert "Item 3 says something" in document.text
+
+
+def test_a_tower_of_tags_does_not_break_the_reader() -> None:
+    assert "deep" in read("<div>" * 5000 + "deep" + "</div>" * 5000).text

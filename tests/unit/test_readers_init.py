@@ -1,0 +1,100 @@
+"""Which reader takes a file, and what is said of one that none takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wenqu.errors import ReadError
+from wenqu.readers import choose, default_readers, identify, read_file
+from wenqu.readers.builder import DocumentBuilder
+from wenqu.types import BlockKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "family"),
+    [
+        ("a.pdf", b"%PDF-1.7", "pdf"),
+        ("a.txt", b"%PDF-1.7", "pdf"),
+        ("a.md", b"# Title", "markdown"),
+        ("a.md", b"<div align=center>", "markdown"),
+        ("A.MD", "标题".encode("utf-16"), "markdown"),
+        ("a.html", b"<p>x", "html"),
+        ("a.asp", b"<!doctype html>", "html"),
+        ("a.csv", b"a,b", "csv"),
+        ("a.rst", b"Title\n=====", "text"),
+        ("LICENSE", b"Apache License", "text"),
+        ("a.md", b"PK\x03\x04\0\0\0\0", None),
+        ("a.docx", b"PK\x03\x04\0\0\0\0", None),
+        ("a.py", b"print()", None),
+    ],
+)
+def test_content_decides_before_the_name(name: str, head: bytes, family: str | None) -> None:
+    reader = choose(default_readers(), name, head)
+    assert (reader.name.partition("/")[0] if reader else None) == family
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [
+        ("a.docx", b"PK\x03\x04", "Word (docx)"),
+        ("a.md", b"PK\x03\x04", "ZIP"),
+        (
+            "a.doc",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "Microsoft Office 97–2003 (doc, xls, ppt, msg)",
+        ),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "JPEG"),
+        ("a.py", b"print()", ".py"),
+    ],
+)
+def test_an_unread_file_is_named_for_what_it_is(name: str, head: bytes, kind: str) -> None:
+    assert identify(name, head) == kind
+
+
+def test_an_unread_file_is_an_error_with_a_hint_in_both_languages(tmp_path: Path) -> None:
+    path = tmp_path / "报告.docx"
+    path.write_bytes(b"PK\x03\x04\0\0")
+    with pytest.raises(ReadError) as caught:
+        read_file(path, "报告.docx", default_readers())
+    assert "Word (docx)" in caught.value.message("zh")
+    assert "PDF" in (caught.value.hint("zh") or "")
+    assert "PDF" in (caught.value.hint("en") or "")
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\t\n"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    with pytest.raises(ReadError) as caught:
+        read_file(path, "a.txt", default_readers())
+    assert caught.value.key == "read.empty"
+
+
+def test_the_builder_counts_the_characters_of_the_normalised_text() -> None:
+    builder = DocumentBuilder("x", "test")
+    builder.heading("A\u0301 title", 1)
+    builder.add("one\r\ntwo\u200b")
+    builder.add("\u200b")
+    builder.heading("Deeper", 3)
+    builder.add("  code", BlockKind.CODE)
+    builder.heading("Next", 2)
+    builder.add("end")
+    document = builder.build()
+    assert [document.text[b.span.start : b.span.end] for b in document.blocks] == [
+        "Á title",
+        "one\ntwo",
+        "Deeper",
+        "```\n  code\n```",
+        "Next",
+        "end",
+    ]
+    assert [b.heading for b in document.blocks][-3:] == [
+        ("Á title", "Deeper"),
+        ("Á title",),
+        ("Á title", "Next"),
+    ]

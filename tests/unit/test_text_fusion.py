@@ -1,0 +1,83 @@
+"""Joining lexical and dense scores."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wenqu.text.fusion import FULL_COVERAGE, fuse
+
+IDS = st.text("abcdef", min_size=1, max_size=2)
+DENSE = st.dictionaries(IDS, st.floats(-1, 1), max_size=12)
+LEXICAL = st.dictionaries(IDS, st.floats(0.01, 60), max_size=12)
+SHARE = st.floats(0, 1)
+
+
+def test_with_nothing_lexical_the_dense_order_stands() -> None:
+    fused = fuse({}, {"a": 0.80, "b": 0.84, "c": 0.79}, lexical_weight=0.5)
+    assert list(fused) == ["b", "a", "c"]
+
+
+def test_with_nothing_dense_the_lexical_order_stands() -> None:
+    fused = fuse({"a": 3.0, "b": 9.0}, {}, lexical_weight=0.5)
+    assert list(fused) == ["b", "a"]
+
+
+def test_nothing_found_is_nothing_fused() -> None:
+    assert fuse({}, {}, lexical_weight=0.5) == {}
+
+
+def test_dense_scores_that_are_all_alike_leave_the_choice_to_the_words() -> None:
+    fused = fuse({"b": 2.0}, {"a": 0.8, "b": 0.8, "c": 0.8}, lexical_weight=0.5)
+    assert next(iter(fused)) == "b"
+
+
+def test_a_few_common_words_do_not_outweigh_the_meaning() -> None:
+    lexical = {"spurious": 2.0, "other": 1.0}
+    dense = {"right": 0.90, "near": 0.85, "spurious": 0.84, "other": 0.80}
+    trusted = fuse(lexical, dense, lexical_weight=0.6)
+    doubted = fuse(lexical, dense, lexical_weight=0.6, lexical_limit=60.0)
+    assert next(iter(trusted)) == "spurious"
+    assert next(iter(doubted)) == "right"
+
+
+def test_a_question_that_is_covered_counts_in_full() -> None:
+    lexical, dense = {"a": 30.0, "b": 10.0}, {"a": 0.8, "b": 0.9}
+    covered = fuse(lexical, dense, lexical_weight=0.5, lexical_limit=30.0 / FULL_COVERAGE)
+    assert covered == pytest.approx(fuse(lexical, dense, lexical_weight=0.5))
+
+
+@given(LEXICAL, DENSE, SHARE, st.none() | st.floats(0, 200))
+def test_every_candidate_is_scored_between_nothing_and_one_best_first(
+    lexical: dict[str, float], dense: dict[str, float], weight: float, limit: float | None
+) -> None:
+    fused = fuse(lexical, dense, lexical_weight=weight, lexical_limit=limit)
+    assert fused.keys() == lexical.keys() | dense.keys()
+    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
+    assert list(fused.values()) == sorted(fused.values(), reverse=True)
+
+
+@given(LEXICAL, DENSE, SHARE, st.floats(1.0, 200.0))
+def test_being_better_on_both_sides_is_never_worse_in_all(
+    lexical: dict[str, float], dense: dict[str, float], weight: float, limit: float
+) -> None:
+    lexical |= {"worse": 1.0, "better": 2.0}
+    dense |= {"worse": 0.1, "better": 0.2}
+    fused = fuse(lexical, dense, lexical_weight=weight, lexical_limit=limit)
+    assert fused["better"] >= fused["worse"]
+
+
+@given(LEXICAL, DENSE, st.floats(0.1, 10), st.floats(-5, 5))
+def test_the_scale_of_either_side_does_not_matter(
+    lexical: dict[str, float], dense: dict[str, float], scale: float, shift: float
+) -> None:
+    # Rounded, so that shifting does not make differences too small for a float vanish.
+    dense = {key: round(score, 3) for key, score in dense.items()}
+    fused = fuse(lexical, dense, lexical_weight=0.5)
+    moved = fuse(
+        {key: score * scale for key, score in lexical.items()},
+        {key: score * scale + shift for key, score in dense.items()},
+        lexical_weight=0.5,
+    )
+    assert moved == pytest.approx(fused, abs=1e-6)

@@ -1,0 +1,83 @@
+"""Small talk, told by its words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wenqu.text.smalltalk import is_small_talk
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你好",
+        "您好！",
+        "你好啊~",
+        "谢谢你的帮助！",
+        "非常感谢您的帮助",
+        "好的，谢谢",
+        "好的，明白了，谢谢老师",
+        "哈哈哈哈",
+        "666",
+        "在吗？",
+        "再见",
+        "👍",
+        "。。。",
+        "",
+        "Hi there!",
+        "hello",
+        "Hello, wenqu",
+        "Thank you very much!",
+        "OK, thanks",
+        "OK好的",
+        "lol",
+        "ＯＫ",
+        "Good morning, everyone",
+        "謝謝",
+    ],
+)
+def test_small_talk_is_told(text: str) -> None:
+    assert is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "你好，xtuner 是什么？",
+        "hello world 程序怎么写",
+        "OK 镜像是什么",
+        "好的论文怎么写",
+        "Hi-Fi",
+        "good practice",
+        "no-code",
+        "666端口",
+        "赞助",
+        "对账",
+        "早餐",
+        "可以商用吗",
+        "谢谢的英文是什么",
+        "C++",
+        "bye law",
+        "12345",
+        "是的确定吗",
+        "Who says hello?",
+        "帮助",
+        "hip",
+    ],
+)
+def test_what_may_be_looked_for_is_not_small_talk(text: str) -> None:
+    assert not is_small_talk(text)
+
+
+@pytest.mark.parametrize("sound", ["哈", "谢", "嗯", "ha", "o", "6"])
+def test_a_long_run_of_one_sound_is_cut_in_one_way_only(sound: str) -> None:
+    # A backtracking pattern would need minutes here, and the test would never end.
+    assert not is_small_talk(sound * (38 // len(sound)) + "镜")
+
+
+@given(st.text("好的谢哈嗯你了ok ha!", max_size=60))
+@settings(deadline=None)
+def test_a_question_after_small_talk_is_never_small_talk(text: str) -> None:
+    assert not is_small_talk(f"{text} 怎么安装")
