@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpora import HERE, SEED, Lab, arguments, open_lab, translated
-from wenqu.pipeline.gate import HITS, features
+from wenqu.pipeline.gate import DEFAULT_MODEL, HITS, features
 from wenqu.text.fusion import fuse
 from wenqu.text.smalltalk import is_small_talk
 
@@ -41,7 +41,7 @@ PLENTY = 250
 """Questions of one kind that are asked of one corpus."""
 KIND_WEIGHTS = {"own": 1.0, "other": 1.0, "everyday": 1.0, "removed": 0.1, "unanswerable": 0.1}
 """How much a kind counts in the fit, whatever the number of its questions."""
-RIDGE = 1e-3
+RIDGE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,23 @@ class Asker:
         source: str,
         texts: Sequence[str],
         kind: str,
+        *,
         without: Sequence[Collection[str]] | None = None,
+        wanted: Sequence[Collection[str]] | None = None,
     ) -> None:
-        """Add an example for each text; ``without`` names documents hidden from each."""
+        """Add an example for each text.
+
+        Args:
+            source: Where the texts are from; names the cache of their vectors.
+            texts: The questions.
+            kind: One of ``KIND_WEIGHTS``.
+            without: Documents to hide from each.
+            wanted: Documents of which one must be found, or the text is left out.
+        """
         vectors = await self._lab.vectors(source, texts, "query")
         hidden = without or [()] * len(texts)
-        for text, vector, gone in zip(texts, vectors, hidden, strict=True):
+        needed = wanted or [()] * len(texts)
+        for text, vector, gone, need in zip(texts, vectors, hidden, needed, strict=True):
             found = await self._shelf.candidates(text, vector, without=gone)
             fused = fuse(
                 found.lexical,
@@ -80,7 +91,10 @@ class Asker:
                 lexical_weight=LEXICAL_WEIGHT,
                 lexical_limit=found.limit,
             )
-            values = features(text, self._shelf.hits(found, fused, HITS))
+            hits = self._shelf.hits(found, fused, HITS)
+            if need and not any(hit.document.id in need for hit in hits):
+                continue
+            values = features(text, hits)
             example = Example(self._corpus, kind, kind == "own", text, values)
             self.examples.append(example)
 
@@ -108,7 +122,7 @@ async def of_set(lab: Lab, name: str, sets: Sequence[str]) -> list[Example]:
         texts = [query.text for query in own]
         await asker.ask(name, texts, "own")
         gone = [{one for one, grade in dataset.qrels[each.id].items() if grade} for each in own]
-        await asker.ask(name, texts, "removed", gone)
+        await asker.ask(name, texts, "removed", without=gone)
         await asker.ask("gate", written("out_of_scope"), "everyday")
         for other in sets:
             if other != name:
@@ -120,19 +134,19 @@ async def of_set(lab: Lab, name: str, sets: Sequence[str]) -> list[Example]:
     return asker.examples
 
 
-async def of_two_languages(lab: Lab) -> list[Example]:
-    """Ask of a Chinese and an English corpus together, also in the other language."""
-    async with lab.shelf("cmrc2018", "clapnq") as shelf:
-        asker = Asker(lab, shelf, "cmrc2018+clapnq")
-        for name in ("cmrc2018", "clapnq"):
-            dataset = translated(lab, name)
-            texts = [query.text for query in dataset.judged]
-            await asker.ask(dataset.name, texts, "own")
-            own = sample(lab.dataset(name).judged, len(texts))
-            await asker.ask(name, [query.text for query in own], "own")
-        await asker.ask("gate", written("out_of_scope"), "everyday")
-        strangers = sample(lab.dataset("lecoqa").judged, PLENTY // 2)
+async def translated_of(lab: Lab, name: str) -> list[Example]:
+    """Ask a corpus in the other language; what is not found there is no example of an answer."""
+    dataset = translated(lab, name)
+    asked = dataset.judged
+    async with lab.shelf(name) as shelf:
+        asker = Asker(lab, shelf, f"{name} in the other language")
+        relevant = [
+            {one for one, grade in dataset.qrels[query.id].items() if grade} for query in asked
+        ]
+        await asker.ask(dataset.name, [query.text for query in asked], "own", wanted=relevant)
+        strangers = sample(lab.dataset("lecoqa").judged, 3 * len(asked))
         await asker.ask("lecoqa", [query.text for query in strangers], "other")
+        await asker.ask("gate", written("out_of_scope"), "everyday")
     return asker.examples
 
 
@@ -198,42 +212,39 @@ def auc(scores: Floats, wanted: NDArray[np.bool_]) -> float:
     return float((order[wanted].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def best_cut(scores: Floats, wanted: NDArray[np.bool_], weights: Floats) -> float:
-    """Return the threshold with the best weighted accuracy."""
-    cuts = np.quantile(scores, np.linspace(0, 1, 401))
-    right = [float((weights * ((scores >= cut) == wanted)).sum()) for cut in cuts]
-    return float(cuts[int(np.argmax(right))])
-
-
-def report(title: str, examples: Sequence[Example], passed: NDArray[np.bool_], area: float) -> None:
-    """Print what share of each kind was answered."""
+def report(title: str, examples: Sequence[Example], chances: Floats, threshold: float) -> None:
+    """Print how well examples are told apart, and what share of each kind is answered."""
+    passed = chances >= threshold
+    wanted = np.array([one.answer for one in examples])
+    easy = np.array([one.kind in {"own", "other", "everyday"} for one in examples])
     shares = {
         kind: np.mean([p for e, p in zip(examples, passed, strict=True) if e.kind == kind])
         for kind in KIND_WEIGHTS
         if any(one.kind == kind for one in examples)
     }
-    easy = [one.kind in {"own", "other", "everyday"} for one in examples]
-    wanted = np.array([one.answer for one in examples])
     true = int((passed & wanted & easy).sum())
     f1 = 2 * true / max(1, int((passed & easy).sum()) + int((wanted & easy).sum()))
     shown = "  ".join(f"{kind} {share:.3f}" for kind, share in shares.items())
-    print(f"{title:34} auc {area:.3f}  F1 {f1:.3f}  answered: {shown}")
+    print(f"{title:42} auc {auc(chances[easy], wanted[easy]):.3f}  F1 {f1:.3f}  answered: {shown}")
 
 
-def left_out(examples: Sequence[Example], names: Sequence[str], threshold: float) -> None:
-    """Fit without each corpus in turn and test on it."""
+def tell(examples: Sequence[Example], names: Sequence[str], threshold: float) -> None:
+    """Fit without each corpus in turn and test on it; then fit on all and print the constants."""
     for corpus in dict.fromkeys(one.corpus for one in examples):
-        train = [one for one in examples if one.corpus != corpus]
+        train = [one for one in examples if one.corpus.split()[0] != corpus.split()[0]]
         test = [one for one in examples if one.corpus == corpus]
-        wanted = np.array([one.answer for one in test])
-        easy = np.array([one.kind in {"own", "other", "everyday"} for one in test])
-        scores = 1 / (1 + np.exp(-table(test, names) @ fit(train, names)))
-        area = auc(scores[easy], wanted[easy])
-        report(f"{corpus} left out", test, scores >= threshold, area)
-        alike_train = np.array([one.features["likeness"] for one in train])
-        alike = np.array([one.features["likeness"] for one in test])
-        cut = best_cut(alike_train, np.array([one.answer for one in train]), weights_of(train))
-        report("  by cosine alone", test, alike >= cut, auc(alike[easy], wanted[easy]))
+        if train and any(one.answer for one in train) and any(one.answer for one in test):
+            report(
+                f"{corpus} left out", test, chances_of(test, names, fit(train, names)), threshold
+            )
+    found = fit(examples, names)
+    report("fitted on all", examples, chances_of(examples, names, found), threshold)
+    print({name: round(float(one), 2) for name, one in zip([*names, "bias"], found, strict=True)})
+
+
+def chances_of(examples: Sequence[Example], names: Sequence[str], found: Floats) -> Floats:
+    """Return the probability that each example should be answered."""
+    return np.asarray(1 / (1 + np.exp(-table(examples, names) @ found)))
 
 
 async def main(options: argparse.Namespace) -> None:
@@ -241,8 +252,9 @@ async def main(options: argparse.Namespace) -> None:
     lab = open_lab(options)
     sets = [name for name in SETS if name in options.sets]
     examples = [one for name in sets for one in await of_set(lab, name, sets)]
-    if {"cmrc2018", "clapnq", "lecoqa"} <= set(sets):
-        examples += await of_two_languages(lab)
+    if "lecoqa" in sets:
+        for name in sorted({"cmrc2018", "clapnq"} & set(sets)):
+            examples += await translated_of(lab, name)
     if (options.data / SEED).is_dir() and options.projects:
         examples += await of_seed(lab, sets)
     if options.dump:
@@ -250,18 +262,17 @@ async def main(options: argparse.Namespace) -> None:
             for one in examples:
                 row = {"corpus": one.corpus, "kind": one.kind, "text": one.text} | one.features
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    names = list(examples[0].features)
-    left_out(examples, names, options.threshold)
-    coefficients = fit(examples, names)
-    scores = 1 / (1 + np.exp(-table(examples, names) @ coefficients))
-    wanted = np.array([one.answer for one in examples])
-    report("all, fitted on all", examples, scores >= options.threshold, auc(scores, wanted))
-    print(
-        {
-            name: round(float(one), 3)
-            for name, one in zip([*names, "bias"], coefficients, strict=True)
-        }
-    )
+    own = [one for one in examples if not one.features["foreign"]]
+    foreign = [one for one in examples if one.features["foreign"]]
+    tested = [one for one in own if "other language" not in one.corpus]
+    print("\nA hit is of the question's language")
+    for names in (["likeness"], ["likeness", "lead"], ["likeness", "coverage"]):
+        print(" + ".join(names))
+        tell(tested, names, DEFAULT_MODEL.own.threshold)
+    print("\nNone is")
+    for names in (["likeness"], ["lead"]):
+        print(" + ".join(names))
+        tell(foreign, names, DEFAULT_MODEL.foreign.threshold)
     talk = written("not_a_question")
     asked = written("in_scope") + written("out_of_scope")
     print("small talk told:", sum(map(is_small_talk, talk)), "of", len(talk))
@@ -273,6 +284,5 @@ if __name__ == "__main__":
 
     parser = arguments("Fit and test the gate.")
     parser.add_argument("--sets", nargs="*", default=list(SETS), help="data sets to use")
-    parser.add_argument("--threshold", type=float, default=0.5, help="where answering begins")
     parser.add_argument("--dump", type=Path, help="file for the examples, JSON lines")
     asyncio.run(main(parser.parse_args()))

@@ -18,8 +18,10 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ from wenqu.app import open_app
 from wenqu.errors import NotFoundError
 from wenqu.evaluation.datasets import load_dataset
 from wenqu.protocols import PutDocument
+from wenqu.readers.markdown import MarkdownReader
 from wenqu.settings import load
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
 from wenqu.types import document_id
@@ -53,11 +56,14 @@ if TYPE_CHECKING:
     from wenqu.types import Chunk, Document
 
 KB = "bench"
+LAWS = "laws_zh"
+LONG = "文 " * 20_000
 SETS = (
-    ("lecoqa", "corpus_full.jsonl"),
     ("scifact", "corpus.jsonl"),
     ("cmrc2018", "corpus.jsonl"),
     ("clapnq", "corpus.jsonl"),
+    (LAWS, LAWS + ".tar.zst"),
+    ("lecoqa", "corpus_full.jsonl"),
 )
 _DOCUMENTS_IN_A_PUT = 500
 _NOISE = 0.02
@@ -97,20 +103,40 @@ class Plan:
 
 def documents(data: Path) -> Iterator[Document]:
     """Yield the documents of all sets, then all again under other names, without end."""
-    whole = [
-        (name, document)
-        for name, corpus in SETS
-        for document in load_dataset(data / name, corpus=corpus).documents
-    ]
     for edition in count(1):
-        for name, document in whole:
-            source = f"{name}/{document.source}/{edition}"
-            yield replace(document, id=document_id(source), source=source)
+        for name, corpus in SETS:
+            some = laws(data / corpus) if name == LAWS else articles(data / name, corpus)
+            for document in some:
+                source = f"{name}/{document.source}/{edition}"
+                yield replace(document, id=document_id(source), source=source)
+
+
+def articles(folder: Path, corpus: str) -> Iterator[Document]:
+    """Yield the documents of an evaluation set."""
+    yield from load_dataset(folder, corpus=corpus).documents
+
+
+def laws(archive: Path) -> Iterator[Document]:
+    """Yield whole laws, as they are read from Markdown; none without the archive or ``zstd``."""
+    program = shutil.which("zstd")
+    if program is None or not archive.exists():
+        return
+    reader = MarkdownReader()
+    with (
+        subprocess.Popen([program, "-dc", str(archive)], stdout=subprocess.PIPE) as unpacking,
+        tarfile.open(fileobj=unpacking.stdout, mode="r|") as files,
+    ):
+        for member in files:
+            file = files.extractfile(member) if member.name.endswith(".md") else None
+            if file is not None and (data := file.read()).strip():
+                yield reader.read(data, member.name)
 
 
 def chunked(plan: Plan, embedder: Embedder) -> list[tuple[Document, list[Chunk]]]:
     """Return documents with their chunks, as many as the plan has chunks."""
     found, total = [], 0
+    # A long text has the tokeniser load all its pieces, as the first batch of an ingest does.
+    embedder.token_starts(LONG)
     for document in documents(plan.data):
         chunks = chunk(document, plan.settings.chunk.max_tokens, embedder.token_starts)
         found.append((document, chunks))

@@ -5,15 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure: no test here is timed.
+hypothesis.settings.register_profile("wenqu", deadline=None)
+hypothesis.settings.load_profile("wenqu")
+
+# So that a failing assertion in a public contract suite shows its values.
+pytest.register_assert_rewrite("wenqu.testing")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the developer's own settings, language and knowledge bases out of the tests."""
+    """Keep the developer's own settings, language and knowledge bases out of the tests.
+
+    WENQU_TEST_* go too, for wenqu refuses variables that it does not know; the fixtures below live
+    as long as the session and have read theirs before.
+    """
     for name in [name for name in os.environ if name.startswith("WENQU_")]:
-        if not name.startswith("WENQU_TEST_"):
-            monkeypatch.delenv(name)
+        monkeypatch.delenv(name)
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WENQU_HOME", str(tmp_path / "home"))

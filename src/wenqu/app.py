@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wenqu import settings as settings_module
 from wenqu.errors import NotFoundError
+from wenqu.text.normalize import normalize
 from wenqu.types import Origin, Query
 
 if TYPE_CHECKING:
@@ -152,6 +153,20 @@ class App:
                 )
             return self._embedder
 
+    async def try_embedder(self) -> tuple[str, str | None]:
+        """Embed a word; return the engine that did, and why it was not the first choice, if so.
+
+        Raises:
+            ModelError: The model cannot be had or run.
+        """
+        from wenqu.models.e5 import E5Embedder
+
+        embedder = await self.embedder()
+        await embedder.embed(["wenqu"], "query")
+        if isinstance(embedder, E5Embedder):
+            return embedder.engine, embedder.note
+        return type(embedder).__name__, None
+
     def chat_model(self) -> ChatModel | None:
         """Return the chat model, or None where none is configured or on this machine."""
         if self._chat is None:
@@ -262,6 +277,8 @@ class App:
                 gone=lambda source: prune and any(is_below(source, path) for path in paths),
                 on_outcome=on_outcome,
             )
+        if prune:
+            await self._drop_unused_blobs()
         await (await self._projector()).current(base.id)
         return report
 
@@ -299,15 +316,9 @@ class App:
         Raises:
             NotFoundError: None or more than one is meant.
         """
-        infos = await self.documents.documents(kb.id)
-        for info in infos:
-            if name in {info.id, info.source}:
-                return info
-        tail = "/" + name.lstrip("./")
-        meant = [info for info in infos if info.source.endswith(tail)]
-        if len(meant) != 1:
-            raise NotFoundError("error.document_missing", name=name)
-        return meant[0]
+        from wenqu.pipeline.discover import named
+
+        return named(name, await self.documents.documents(kb.id))
 
     async def remove_documents(self, kb: KnowledgeBase, document_ids: Sequence[str]) -> int:
         """Remove documents; return how many there were."""
@@ -333,7 +344,8 @@ class App:
         """
         base = await self.bases.get(kb)
         retriever = await self._retriever()
-        return await retriever.search(base.id, Query(text=text), top=top, order=order)
+        query = Query(text=normalize(text))
+        return await retriever.search(base.id, query, top=top, order=order)
 
     async def ask(
         self, kb: str, question: str, *, use_llm: bool = True
@@ -351,7 +363,7 @@ class App:
         """
         found = await self.search(kb, question, top=_EVIDENCE_HITS)
         answerer = await self._answerer(use_llm=use_llm)
-        async for event in answerer.answer(question, found):
+        async for event in answerer.answer(normalize(question), found):
             yield event
 
     # Measuring
@@ -391,12 +403,7 @@ class App:
             on_progress("documents", done, len(dataset.documents))
 
         ingester = await self._ingester(None)
-        wanted = {document.id for document in dataset.documents}
-        stored = await self.documents.versions(base.id)
-        stale = [version.document_id for version in stored if version.document_id not in wanted]
-        if stale:
-            await self.documents.remove(base.id, stale)
-        await ingester.add_documents(base.id, dataset.documents, count)
+        await ingester.replace_all(base.id, dataset.documents, count)
         retriever = await self._retriever()
 
         async def search(question: str) -> dict[Origin, Ranking]:

@@ -100,8 +100,11 @@ def citation_payload(citation: Citation) -> Payload:
 
 
 def evidence_payload(evidence: Evidence) -> Payload:
-    """Return a numbered source, as it is shown before the first word of an answer."""
-    return {"marker": evidence.marker, "text": evidence.text, **hit_payload(evidence.hit)}
+    """Return a numbered source, as it is shown before the first word of an answer.
+
+    It is a hit, but ``text`` has only the sentences of it that the answer may use.
+    """
+    return {"marker": evidence.marker, **hit_payload(evidence.hit), "text": evidence.text}
 
 
 def knowledge_base_payload(kb: KnowledgeBase) -> Payload:

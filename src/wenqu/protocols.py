@@ -272,9 +272,16 @@ class Index(Protocol):
         """
 
     async def lexical(
-        self, text: str, top: int, documents: Collection[str] | None = None
+        self,
+        text: str,
+        top: int,
+        documents: Collection[str] | None = None,
+        also: Collection[str] = (),
     ) -> LexicalHits:
-        """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given."""
+        """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given.
+
+        The chunks ``also`` that hold a term of ``text`` are scored too, wherever they rank.
+        """
 
     async def dense(
         self,

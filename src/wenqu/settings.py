@@ -150,7 +150,10 @@ class Settings(BaseSettings):
 
 
 def _toml_file() -> Path:
-    return Path(os.environ.get("WENQU_CONFIG", "wenqu.toml"))
+    named = os.environ.get("WENQU_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError("error.settings", name="WENQU_CONFIG", reason=f"no file {named}")
+    return Path(named or "wenqu.toml")
 
 
 def load(**overrides: object) -> Settings:
@@ -168,12 +171,11 @@ def load(**overrides: object) -> Settings:
         settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise SettingsError(
-            "error.settings",
-            name=".".join(str(part) for part in first["loc"]),
-            reason=first["msg"],
-        ) from None
-    except tomllib.TOMLDecodeError as error:
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise SettingsError("error.settings_unknown", name=name) from None
+        raise SettingsError("error.settings", name=name, reason=first["msg"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError("error.settings", name=str(_toml_file()), reason=str(error)) from None
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
 

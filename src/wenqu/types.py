@@ -60,7 +60,7 @@ Run = dict[str, dict[str, float]]
 
 def document_id(source: str) -> str:
     """Return the id of the document that comes from ``source``: 16 hex digits, stable for ever."""
-    return hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(_bytes(source), digest_size=8).hexdigest()
 
 
 def chunk_id(document: str, start: int, text: str) -> str:
@@ -69,9 +69,14 @@ def chunk_id(document: str, start: int, text: str) -> str:
     The same text at the same place of the same document always has the same id, so a rebuilt
     index, a repeated ingest and an old citation agree.
     """
-    key = f"{document}\0{start}\0{text}".encode()
+    key = _bytes(f"{document}\0{start}\0{text}")
     value = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> 1
     return f"{value:016x}"
+
+
+def _bytes(text: str) -> bytes:
+    # Any text has an id, also one that broken input has left half a surrogate pair in.
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -1,6 +1,5 @@
-"""The real embedder; needs its file: `wenqu models pull`, then WENQU_TEST_MODELS=that folder."""
+"""The real embedder, in each of its engines."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from wenqu.models.blob import Blob
 from wenqu.models.catalog import find
 from wenqu.models.e5 import E5Embedder, open_embedder
-from wenqu.models.fetch import located
 from wenqu.models.tokens import Tokens
 from wenqu.testing.contracts_embedder import EmbedderContract
 
@@ -22,14 +20,6 @@ TEXTS = (
     "",
     "The quick brown fox jumps over the lazy dog. " * 5,
 )
-
-
-@pytest.fixture(scope="session")
-def models_dir() -> Path:
-    folder = Path(os.environ.get("WENQU_TEST_MODELS", "models"))
-    if located(ENTRY, folder) is None:
-        pytest.skip(f"{ENTRY.name} is not in WENQU_TEST_MODELS ({folder})")
-    return folder
 
 
 @pytest.fixture(scope="session")

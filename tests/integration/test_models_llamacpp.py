@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -23,11 +22,11 @@ LONG = [Message(role="user", text="Sum up: " + "The quick brown fox jumps. " * 1
 
 
 @pytest.fixture(scope="module")
-def model_file() -> Path:
-    folder = os.environ.get("WENQU_TEST_MODELS")
-    if folder is None or not (Path(folder) / MODEL).is_file():
-        pytest.skip(f"WENQU_TEST_MODELS names no folder that holds {MODEL}")
-    return Path(folder) / MODEL
+def model_file(models_dir: Path) -> Path:
+    path = models_dir / MODEL
+    if not path.is_file():
+        pytest.skip("the default chat model is not here: `wenqu models pull` fetches it")
+    return path
 
 
 def test_a_model_that_is_not_there_is_told_on_first_use(tmp_path: Path) -> None:
@@ -102,7 +101,7 @@ def test_the_child_does_not_outlive_wenqu(model_file: Path) -> None:
         async def main():
             chat = LlamaCppChat(pathlib.Path(sys.argv[1]), timeout_s=300)
             await chat.warm()
-            print(chat._child.process.pid, flush=True)
+            print(chat._child.process.pid, chat._child._folder, flush=True)
             time.sleep(600)
 
         asyncio.run(main())
@@ -110,9 +109,11 @@ def test_the_child_does_not_outlive_wenqu(model_file: Path) -> None:
     command = [sys.executable, "-c", program, str(model_file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
+        child, folder = parent.stdout.readline().split()
+        assert Path(folder).is_dir()
         parent.kill()
     until = time.monotonic() + 30
     while Path(f"/proc/{child}").exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert not Path(f"/proc/{child}").exists()
+    assert not Path(folder).exists()

@@ -1,6 +1,5 @@
 """The text functions over real documents: the seed corpus, when it is there."""
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,6 @@ from wenqu.types import Document
 
 pytestmark = pytest.mark.slow
 
-DATA = Path(os.environ.get("WENQU_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-CORPUS = DATA / "seed_corpus"
 MAX_TOKENS = 128
 TOKEN = re.compile("[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]{1,6}|[^\\w\\s]")
 
@@ -27,11 +24,10 @@ def token_starts(text: str) -> Sequence[int]:
 
 
 @pytest.fixture(scope="module")
-def corpus() -> dict[str, str]:
-    if not CORPUS.is_dir():
-        pytest.skip("needs seed_corpus under WENQU_TEST_DATA or ../shared/data")
-    files = (path for path in sorted(CORPUS.rglob("*")) if path.suffix in {".md", ".txt", ".rst"})
-    return {str(path.relative_to(CORPUS)): path.read_text("utf-8", "replace") for path in files}
+def corpus(shared_data: Path) -> dict[str, str]:
+    root = shared_data / "seed_corpus"
+    files = (path for path in sorted(root.rglob("*")) if path.suffix in {".md", ".txt", ".rst"})
+    return {str(path.relative_to(root)): path.read_text("utf-8", "replace") for path in files}
 
 
 def test_real_documents_are_normalised_once_and_for_all(corpus: dict[str, str]) -> None:

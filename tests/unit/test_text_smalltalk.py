@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenqu.text.smalltalk import is_small_talk
+from wenqu.text.smalltalk import asks_about_now, is_small_talk
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,43 @@ def test_a_long_run_of_one_sound_is_cut_in_one_way_only(sound: str) -> None:
 @settings(deadline=None)
 def test_a_question_after_small_talk_is_never_small_talk(text: str) -> None:
     assert not is_small_talk(f"{text} 怎么安装")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "今天天气怎么样？",
+        "请问明天北京天气如何",
+        "北京今天的天气怎么样？",
+        "天气怎么样",
+        "明天会下雨吗？",
+        "现在几点了？",
+        "今天星期几",
+        "What is the weather like today?",
+        "What's the weather in New York?",
+        "Will it rain tomorrow?",
+        "What time is it?",
+    ],
+)
+def test_a_question_about_the_present_moment_is_told(text: str) -> None:
+    assert asks_about_now(text)
+    assert not is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "天气工具怎么用？",
+        "天气",
+        "天气预报的接口怎么调用",
+        "lagent 怎么查询今天的天气？",
+        "极端天气怎么赔偿？",
+        "今天发布的版本有什么？",
+        "How do I call the weather tool?",
+        "What is the weather API?",
+        "What time is it sent?",
+        "现在几点钟发车",
+    ],
+)
+def test_a_question_about_something_that_documents_may_hold_is_not(text: str) -> None:
+    assert not asks_about_now(text)

@@ -19,6 +19,7 @@ __all__ = ["ask_question"]
 
 def ask_question(session: Session, kb: str, question: str, *, use_llm: bool, as_json: bool) -> None:
     """Ask, and show the answer as text while it is written, or as JSON at its end."""
+    streamed: list[str] = []
 
     async def work(app: App) -> Answer | None:
         if use_llm and app.chat_model() is None and not as_json:
@@ -29,6 +30,8 @@ def ask_question(session: Session, kb: str, question: str, *, use_llm: bool, as_
                 answer = event.answer
             elif not as_json:
                 _show(session, event)
+                if isinstance(event, AnswerText):
+                    streamed.append(event.text)
         return answer
 
     answer = session.run(work)
@@ -37,7 +40,7 @@ def ask_question(session: Session, kb: str, question: str, *, use_llm: bool, as_
     if as_json:
         session.print_json(answer_payload(answer))
     else:
-        _show_end(session, answer)
+        _show_end(session, answer, "".join(streamed))
 
 
 def _show(session: Session, event: EvidenceFound | AnswerText) -> None:
@@ -65,13 +68,18 @@ def _place(session: Session, hit: Hit) -> str:
     return " · ".join([*parts, hit.document.source])
 
 
-def _show_end(session: Session, answer: Answer) -> None:
+def _show_end(session: Session, answer: Answer, streamed: str) -> None:
     out = session.out
+    if answer.text.strip() != streamed.strip():
+        # A refusal has not been streamed; in an answer the check has set markers right.
+        if streamed:
+            out.print(f"\n\n{session.text('cli.ask.checked')}", style="bold")
+        out.print(answer.text, markup=False)
+    elif streamed:
+        out.print()
     if answer.outcome is not Outcome.ANSWERED:
-        # Nothing of a refusal has been streamed, or what was is not the answer.
-        out.print(f"\n{answer.text}" if answer.model else answer.text, markup=False)
         return
-    out.print("\n")
+    out.print()
     _show_citations(session, answer.citations)
     for stage in answer.trace.stages:
         if stage.skipped:

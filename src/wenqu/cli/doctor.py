@@ -54,7 +54,7 @@ def examine(session: Session, *, as_json: bool) -> None:
             *_libraries(session),
             _home(session),
             await _database(session, app),
-            *_models(session, app),
+            *await _models(session, app),
             _chat(session, app),
         ]
 
@@ -102,10 +102,20 @@ def _home(session: Session) -> Check:
     free_gb = shutil.disk_usage(existing).free / 1e9
     detail = session.text("cli.doctor.home", path=home, free=f"{free_gb:.0f}")
     if not os.access(existing, os.W_OK):
-        return Check("home", Health.BAD, detail, session.text("cli.doctor.unwritable"))
+        return Check(
+            session.text("cli.doctor.home_name"),
+            Health.BAD,
+            detail,
+            session.text("cli.doctor.unwritable"),
+        )
     if free_gb < _LOW_DISK_GB:
-        return Check("home", Health.NOTE, detail, session.text("cli.doctor.low_disk"))
-    return Check("home", Health.GOOD, detail)
+        return Check(
+            session.text("cli.doctor.home_name"),
+            Health.NOTE,
+            detail,
+            session.text("cli.doctor.low_disk"),
+        )
+    return Check(session.text("cli.doctor.home_name"), Health.GOOD, detail)
 
 
 async def _database(session: Session, app: App) -> Check:
@@ -113,7 +123,12 @@ async def _database(session: Session, app: App) -> Check:
         bases = await app.bases.list()
     except WenquError as error:
         message = error.message(session.locale)
-        return Check("database", Health.BAD, message, error.hint(session.locale))
+        return Check(
+            session.text("cli.doctor.database_name"),
+            Health.BAD,
+            message,
+            error.hint(session.locale),
+        )
     indexes = [_index(session, base.name, app.index_folder(base)) for base in bases]
     detail = session.text(
         "cli.doctor.database",
@@ -121,7 +136,9 @@ async def _database(session: Session, app: App) -> Check:
         documents=sum(base.documents for base in bases),
         chunks=sum(base.chunks for base in bases),
     )
-    return Check("database", Health.GOOD, "; ".join([detail, *indexes]))
+    return Check(
+        session.text("cli.doctor.database_name"), Health.GOOD, "; ".join([detail, *indexes])
+    )
 
 
 def _index(session: Session, name: str, folder: Path) -> str:
@@ -129,16 +146,29 @@ def _index(session: Session, name: str, folder: Path) -> str:
     return f"{name}: " + session.text("cli.doctor.indexed" if built else "cli.doctor.unindexed")
 
 
-def _models(session: Session, app: App) -> list[Check]:
+async def _models(session: Session, app: App) -> list[Check]:
     checks = []
     for entry, path in app.models():
-        if path is not None:
+        if path is not None and entry.name == session.settings.models.embedder:
+            checks.append(await _embedder(session, app, path))
+        elif path is not None:
             checks.append(Check(entry.name, Health.GOOD, str(path)))
         elif entry.name == session.settings.models.embedder:
             hint = session.text("cli.doctor.pull", name=entry.name)
             detail = session.text("cli.models.absent")
             checks.append(Check(entry.name, Health.NOTE, detail, hint))
     return checks
+
+
+async def _embedder(session: Session, app: App, path: Path) -> Check:
+    name = session.settings.models.embedder
+    try:
+        engine, note = await app.try_embedder()
+    except WenquError as error:
+        message = error.message(session.locale)
+        return Check(name, Health.BAD, message, error.hint(session.locale))
+    health = Health.NOTE if note else Health.GOOD
+    return Check(name, health, f"{path} ({engine})", note)
 
 
 def _chat(session: Session, app: App) -> Check:

@@ -49,20 +49,30 @@ def run() -> None:
     app()
 
 
-@app.callback()
-def main(
-    context: typer.Context,
-    home: HomeOption = None,
-    version: Annotated[  # typer reads flags from the signature
-        bool, typer.Option("--version", help=system_text("cli.option.version"), is_eager=True)
-    ] = False,
-) -> None:
-    """Options before the command count for every command."""
-    if version:
+def _show_version(asked: bool) -> None:  # noqa: FBT001  # typer calls it with the flag
+    if asked:
         from wenqu import __version__
 
         typer.echo(f"wenqu {__version__}")
         raise typer.Exit(Exit.DONE)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    home: HomeOption = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help=system_text("cli.option.version"),
+            is_eager=True,
+            callback=_show_version,
+        ),
+    ] = False,
+) -> None:
+    """Options before the command count for every command."""
+    del version  # its callback has done the work
     context.obj = home
 
 

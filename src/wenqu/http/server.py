@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import logging
+import socket
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -88,13 +89,14 @@ async def serve(
         timeout_graceful_shutdown=3,
     )
     try:
-        listening = config.bind_socket()
-    except SystemExit:
-        # uvicorn leaves the program when the port is taken; the caller should say why.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=config.backlog)
+    except OSError:
         raise InputError("error.port_taken", host=host, port=port) from None
     name = f"[{host}]" if ":" in host else host
-    server = _Server(config, lambda: on_ready(f"http://{name}:{listening.getsockname()[1]}"))
-    await server.serve(sockets=[listening])
+    with listening:
+        server = _Server(config, lambda: on_ready(f"http://{name}:{listening.getsockname()[1]}"))
+        await server.serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

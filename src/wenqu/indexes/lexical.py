@@ -11,6 +11,7 @@ import tantivy
 
 from wenqu.protocols import LexicalHits, Scored
 from wenqu.text.chunk import embedding_text
+from wenqu.text.query import query_terms
 from wenqu.text.tokenize import terms
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ class LexicalIndex:
         One writer at a time: the caller holds the lock.
         """
         writer = self._index.writer(_WRITER_BYTES, 1)
+        self.reload()
+        # Nothing can be replaced in an empty index but what this very block has written.
+        written: set[int] | None = None if self._index.searcher().num_docs else set()
         try:
-            yield lambda changes: _write(writer, changes)
+            yield lambda changes: self._write(writer, changes, written)
             writer.commit()
         except BaseException:
             writer.rollback()
@@ -74,40 +78,73 @@ class LexicalIndex:
         """See what has been committed, also by another process."""
         self._index.reload()
 
-    def search(self, text: str, top: int, documents: Collection[str] | None) -> LexicalHits:
-        """Return up to ``top`` chunks by BM25; equal scores in the order of chunk ids."""
-        counted = Counter(terms(text))
+    def search(
+        self, text: str, top: int, documents: Collection[str] | None, also: Collection[str] = ()
+    ) -> LexicalHits:
+        """Return up to ``top`` chunks, and those of ``also`` that match, by BM25.
+
+        Equal scores are in the order of chunk ids.
+        """
+        counted = Counter(query_terms(text))
         if not counted:
             return LexicalHits([], 0.0)
         should = tantivy.Occur.Should
-        clauses = [
-            (should, self._term(term) if count == 1 else self._boosted(term, count))
-            for term, count in counted.items()
-        ]
-        query = tantivy.Query.boolean_query(clauses)
-        if documents is not None:
-            allowed = tantivy.Query.term_set_query(
-                self._schema, "document", [int(one, 16) for one in documents]
-            )
-            must = tantivy.Occur.Must
-            query = tantivy.Query.boolean_query(
-                [(must, query), (must, tantivy.Query.const_score_query(allowed, 0.0))]
-            )
+        query = tantivy.Query.boolean_query(
+            [
+                (should, self._term(term) if count == 1 else self._boosted(term, count))
+                for term, count in counted.items()
+            ]
+        )
         searcher = self._index.searcher()
-        found = searcher.search(query, top, count=False).hits
-        ids = searcher.fast_field_values("chunk", [address for _, address in found])
-        hits = [
-            Scored(f"{chunk:016x}", float(score))
-            for (score, _), chunk in zip(found, ids, strict=True)
-        ]
-        hits.sort(key=lambda scored: (-scored.score, scored.chunk_id))
+        found: dict[str, float] = {}
+        if top:
+            within = self._only(query, "document", documents)
+            found = _scored(searcher, within, top)
+        if also:
+            found |= _scored(searcher, self._only(query, "chunk", also), len(also))
+        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        hits = [Scored(chunk, score) for chunk, score in ranked]
         return LexicalHits(hits, _limit(searcher, counted))
+
+    def _only(self, query: tantivy.Query, field: str, ids: Collection[str] | None) -> tantivy.Query:
+        """Return ``query`` over the entries whose ``field`` is among ``ids``; scores stay."""
+        if ids is None:
+            return query
+        allowed = tantivy.Query.term_set_query(self._schema, field, [int(one, 16) for one in ids])
+        must = tantivy.Occur.Must
+        return tantivy.Query.boolean_query(
+            [(must, query), (must, tantivy.Query.const_score_query(allowed, 0.0))]
+        )
+
+    def _write(
+        self, writer: tantivy.IndexWriter, changes: Sequence[Change], written: set[int] | None
+    ) -> None:
+        for change in changes:
+            document = int(change.document_id, 16)
+            if written is None or document in written:
+                # By query: by term, tantivy takes a number for a signed one and finds nothing.
+                old = tantivy.Query.term_query(self._schema, "document", document)
+                writer.delete_documents_by_query(old)
+            else:
+                written.add(document)
+            for chunk in change.chunks:
+                entry = tantivy.Document()
+                entry.add_unsigned("chunk", int(chunk.id, 16))
+                entry.add_unsigned("document", document)
+                entry.add_text("terms", " ".join(terms(embedding_text(chunk, change.title))))
+                writer.add_document(entry)
 
     def _term(self, term: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, "terms", term, "freq")
 
     def _boosted(self, term: str, count: int) -> tantivy.Query:
         return tantivy.Query.boost_query(self._term(term), float(count))
+
+
+def _scored(searcher: tantivy.Searcher, query: tantivy.Query, top: int) -> dict[str, float]:
+    found = searcher.search(query, top, count=False).hits
+    ids = searcher.fast_field_values("chunk", [address for _, address in found])
+    return {f"{chunk:016x}": float(score) for (score, _), chunk in zip(found, ids, strict=True)}
 
 
 def _limit(searcher: tantivy.Searcher, counted: Mapping[str, int]) -> float:
@@ -122,15 +159,3 @@ def _limit(searcher: tantivy.Searcher, counted: Mapping[str, int]) -> float:
         idf = math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
         limit += count * idf * (_K1 + 1)
     return limit
-
-
-def _write(writer: tantivy.IndexWriter, changes: Sequence[Change]) -> None:
-    for change in changes:
-        document = int(change.document_id, 16)
-        writer.delete_documents_by_term("document", document)
-        for chunk in change.chunks:
-            entry = tantivy.Document()
-            entry.add_unsigned("chunk", int(chunk.id, 16))
-            entry.add_unsigned("document", document)
-            entry.add_text("terms", " ".join(terms(embedding_text(chunk, change.title))))
-            writer.add_document(entry)

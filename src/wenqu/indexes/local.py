@@ -14,7 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from wenqu.errors import IndexMismatchError
 from wenqu.indexes.lexical import LexicalIndex
@@ -38,13 +38,17 @@ _WORN_SHARE = 0.1
 _SMALL = 20_000
 """Chunks up to which it wants that after any replacement: about two seconds' work."""
 
+_LOCK_POLL_S = 0.02
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Manifest:
     """What the index was made with, and how far it has come.
 
     ``dead`` counts entries replaced or removed since the generation was built: tantivy's document
-    frequencies go on counting them, so that scores drift from a fresh index's.
+    frequencies go on counting them, so that scores drift from a fresh index's. ``writing`` is set
+    while changes are applied in place: one that stays set tells of a crash, after which tantivy may
+    hold entries that nobody counted.
     """
 
     fingerprint: str
@@ -52,7 +56,13 @@ class _Manifest:
     generation: int = 0
     applied: int = 0
     dead: int = 0
+    writing: bool = False
     format: str = _FORMAT
+
+    @property
+    def made_with(self) -> tuple[object, ...]:
+        """What must be equal for the index to be of use."""
+        return (self.format, self.fingerprint, self.dimension)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +100,8 @@ class LocalIndex:
         try:
             with self._process_lock:
                 self._manifest = self._stored() or wanted
-                found = self._manifest
-                same = replace(wanted, generation=0) == replace(
-                    found, generation=0, applied=0, dead=0
-                )
-                if not same:
-                    raise self._mismatch(found.fingerprint, fingerprint)
-                self._parts = self._open(found)
+                self._check(self._manifest, wanted)
+                self._parts = self._open(self._manifest)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._mismatch(str(error), fingerprint) from error
 
@@ -105,12 +110,12 @@ class LocalIndex:
         """See the protocol."""
         dead, alive = self._manifest.dead, len(self._parts.vectors.chunks)
         worn = dead > 0 and (alive <= _SMALL or dead > _WORN_SHARE * alive)
-        return IndexState(applied=self._manifest.applied, worn=worn)
+        return IndexState(applied=self._manifest.applied, worn=worn or self._manifest.writing)
 
     async def apply(self, batches: AsyncIterator[Sequence[Change]], *, anew: bool = False) -> None:
         """See the protocol."""
         async with self._writing:
-            await asyncio.to_thread(self._process_lock.acquire)
+            await self._lock_out_processes()
             try:
                 self._follow_other_process()
                 await self._apply(batches, anew=anew)
@@ -118,10 +123,14 @@ class LocalIndex:
                 self._process_lock.release()
 
     async def lexical(
-        self, text: str, top: int, documents: Collection[str] | None = None
+        self,
+        text: str,
+        top: int,
+        documents: Collection[str] | None = None,
+        also: Collection[str] = (),
     ) -> LexicalHits:
         """See the protocol."""
-        return await asyncio.to_thread(self._parts.lexical.search, text, top, documents)
+        return await asyncio.to_thread(self._parts.lexical.search, text, top, documents, also)
 
     async def dense(
         self,
@@ -139,8 +148,11 @@ class LocalIndex:
     async def _apply(self, batches: AsyncIterator[Sequence[Change]], *, anew: bool) -> None:
         manifest = self._manifest
         if anew:
-            manifest = replace(manifest, generation=manifest.generation + 1, applied=0, dead=0)
+            following = manifest.generation + 1
+            manifest = replace(manifest, generation=following, applied=0, dead=0, writing=False)
             discard(self._generation(manifest))
+        else:
+            self._save(replace(manifest, writing=True))
         parts = self._open(manifest) if anew else self._parts
         collected: list[VectorBatch] = []
         applied = manifest.applied
@@ -151,6 +163,7 @@ class LocalIndex:
                 collected.append(VectorBatch.of(pending, manifest.dimension))
                 applied = max([applied, *(change.number for change in pending)])
         if applied == manifest.applied and not anew:
+            self._save(manifest)
             return
         vectors = parts.vectors.apply(collected) if collected else parts.vectors
         added = sum(len(batch.chunks) for batch in collected)
@@ -158,7 +171,20 @@ class LocalIndex:
         await asyncio.to_thread(vectors.save, self._generation(manifest) / "vectors.npz")
         self._commit(replace(manifest, applied=applied, dead=dead), parts.lexical, vectors)
 
-    def _commit(self, manifest: _Manifest, lexical: LexicalIndex, vectors: VectorIndex) -> None:
+    async def _lock_out_processes(self) -> None:
+        # Asked for again and again rather than awaited in a thread: a thread that gets the lock
+        # after its caller was cancelled would keep it for ever.
+        while True:
+            try:
+                self._process_lock.acquire(blocking=False)
+            except Timeout:
+                await asyncio.sleep(_LOCK_POLL_S)
+            except OSError as error:
+                raise self._mismatch(str(error), self._manifest.fingerprint) from error
+            else:
+                return
+
+    def _save(self, manifest: _Manifest) -> None:
         path = self._folder / "manifest.json"
         new = path.with_name("manifest.json.new")
         with new.open("w", encoding="utf-8") as file:
@@ -166,6 +192,9 @@ class LocalIndex:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
+
+    def _commit(self, manifest: _Manifest, lexical: LexicalIndex, vectors: VectorIndex) -> None:
+        self._save(manifest)
         old, self._manifest = self._manifest, manifest
         self._parts = _Parts(lexical, vectors)
         if old.generation != manifest.generation:
@@ -174,9 +203,17 @@ class LocalIndex:
 
     def _follow_other_process(self) -> None:
         stored = self._stored()
-        if stored is not None and stored != self._manifest:
+        if stored is None:
+            if self._manifest.applied:
+                raise self._mismatch("nothing", self._manifest.fingerprint)
+        elif stored != self._manifest:
+            self._check(stored, self._manifest)
             self._parts = self._open(stored)
             self._manifest = stored
+
+    def _check(self, found: _Manifest, wanted: _Manifest) -> None:
+        if found.made_with != wanted.made_with:
+            raise self._mismatch(found.fingerprint, wanted.fingerprint)
 
     def _open(self, manifest: _Manifest) -> _Parts:
         folder = self._generation(manifest)

@@ -289,7 +289,10 @@ def _serve(arguments: Sequence[str]) -> None:
     server = xllamacpp.Server(params)
     print(f"{_READY}{server.listening_address}", file=says, flush=True)
     sys.stdin.buffer.read()
-    # No clean-up: it waits for the answer in work, and the operating system frees everything.
+    # wenqu is gone. Its folder must not stay, but llama.cpp needs no clean-up: that would wait for
+    # the answer in work, and the operating system frees everything.
+    if given.socket:
+        shutil.rmtree(Path(given.socket).parent, ignore_errors=True)
     os._exit(0)
 
 

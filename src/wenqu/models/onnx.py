@@ -108,6 +108,7 @@ def _converted(blob: Blob, path: Path) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(file.name).chmod(0o644)  # a models folder may be shared between users
         Path(file.name).replace(path)
     except (ImportError, OSError) as error:
         raise ModelError("error.model_engine", engine=OnnxEngine.name, reason=error) from error

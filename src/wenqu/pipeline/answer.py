@@ -8,6 +8,7 @@ before it failed stays. The trace says which stage was skipped and why.
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -44,6 +45,8 @@ __all__ = ["Answerer", "Verdict"]
 _QUOTED = 3  # sentences of an extractive answer
 _QUOTED_SHARE = 0.6  # of the best sentence's score that another must have to be quoted
 _EXTRACTIVE_TOKENS = 450
+# One short line that begins with a word and ends in one: a sentence would have its stop.
+_TITLE = re.compile(r"\w[^\n|:：;；]{0,58}[^\W\d]")
 _REFUSALS = {
     Outcome.NO_EVIDENCE: "answer.no_evidence",
     Outcome.OUT_OF_SCOPE: "answer.out_of_scope",
@@ -260,8 +263,13 @@ class _Work:
 
 def _quoted(selection: Selection) -> tuple[str, list[Citation]]:
     """Return the best sentences as they stand in their documents, best source first."""
-    # A question that a document asks does not answer ours, unless it holds nothing else.
-    telling = [item for item in selection.sentences if not item.text.endswith(("?", "？"))]
+    # A question that a document asks, or a title, does not answer ours, unless it holds nothing
+    # else.
+    telling = [
+        item
+        for item in selection.sentences
+        if not item.text.endswith(("?", "？")) and not _TITLE.fullmatch(item.text)
+    ]
     best = sorted(telling or selection.sentences, key=lambda item: -item.score)[:_QUOTED]
     kept = [sentence for sentence in best if sentence.score >= _QUOTED_SHARE * best[0].score]
     order = [item.marker for item in kept]  # a source's sentences stay together, in their order

@@ -13,7 +13,9 @@ from wenqu.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["ALWAYS_IGNORED", "SourceFile", "discover", "is_below"]
+    from wenqu.types import DocumentInfo
+
+__all__ = ["ALWAYS_IGNORED", "SourceFile", "discover", "is_below", "named"]
 
 ALWAYS_IGNORED = (".*", "~$*", "__pycache__", "node_modules", "Thumbs.db", "desktop.ini")
 """Names that hold no documents of the user's."""
@@ -21,7 +23,10 @@ ALWAYS_IGNORED = (".*", "~$*", "__pycache__", "node_modules", "Thumbs.db", "desk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A file to be added; ``source`` is its absolute path, the name it is known by."""
+    """A file to be added; ``source`` is its absolute path, the name it is known by.
+
+    Bytes of the path that are not UTF-8 are written in ``source`` by their numbers.
+    """
 
     path: Path
     source: str
@@ -46,14 +51,35 @@ def discover(paths: Sequence[Path], ignore: Sequence[str] = ()) -> list[SourceFi
         if not path.exists():
             raise NotFoundError("error.path_missing", path=given)
         for file in _files(path, (*ALWAYS_IGNORED, *ignore)) if path.is_dir() else (path,):
-            found.setdefault(str(file), SourceFile(path=file, source=str(file)))
+            source = _source(file)
+            found.setdefault(source, SourceFile(path=file, source=source))
     return list(found.values())
 
 
 def is_below(source: str, folder: Path) -> bool:
     """Say whether ``source`` is a path inside ``folder``."""
     absolute = os.path.abspath(folder.expanduser())  # noqa: PTH100  # as in discover
-    return source.startswith(os.path.join(absolute, ""))  # noqa: PTH118  # with the final slash
+    return source.startswith(_source(os.path.join(absolute, "")))  # noqa: PTH118  # with final slash
+
+
+def named(name: str, documents: Sequence[DocumentInfo]) -> DocumentInfo:
+    """Return the document that ``name`` means: an id, a source, or the end of one source.
+
+    Raises:
+        NotFoundError: None or more than one is meant.
+    """
+    for document in documents:
+        if name in {document.id, document.source}:
+            return document
+    tail = "/" + name.removeprefix("./")
+    meant = [document for document in documents if document.source.endswith(tail)]
+    if len(meant) != 1:
+        raise NotFoundError("error.document_missing", name=name)
+    return meant[0]
+
+
+def _source(path: str | Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _files(root: Path, ignore: Sequence[str]) -> Iterator[Path]:

@@ -11,17 +11,17 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
 from wenqu.types import Evidence, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,14 +41,15 @@ _TITLE_TOKENS = 16  # title, headings and delimiters of one document in the prom
 _SHORTEST = 2
 _BLOCK = re.compile(
     r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)"  # a fenced block of code
-    r"|^[ \t]*\|[^\n]*$",  # a row of a table
+    r"|^[ \t]*\|[^\n]*(?:\n[ \t]*\|[^\n]*)*",  # a table: its rows mean little without its head
     re.DOTALL | re.MULTILINE,
 )
+_ROW = re.compile(r"^[ \t]*\|[^\n]*$", re.MULTILINE)
 _HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
 
 # Shares of a sentence's score, all between 0 and 1. Meaning and words weigh the same, as they do in
 # retrieval; a chunk's rank counts less, since a lower hit may hold the very sentence; a neighbour's
-# score lets the sentences around a good one come along. bench/evidence.py measures them.
+# score lets the sentences around a good one come along. bench/evidence.py shows what survives.
 _WORDS = 0.5
 _RANK = 0.2
 _NEIGHBOUR = 0.3
@@ -155,11 +156,7 @@ def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
 
 def _spans(text: str) -> list[Span]:
     """Return the sentences of a chunk; a code block or table row, if not too long, is one too."""
-    blocks = [
-        match.span()
-        for match in _BLOCK.finditer(text)
-        if match.end() - match.start() <= _LONGEST_BLOCK
-    ]
+    blocks = list(_blocks(text))
     kept: list[Span] = []
     for span in sentences(text):
         block = next(((start, end) for start, end in blocks if start <= span.start < end), None)
@@ -168,6 +165,16 @@ def _spans(text: str) -> list[Span]:
         elif not kept or kept[-1].end < block[1]:
             kept.append(Span(start=span.start, end=block[1]))
     return [span for span in kept if _says_something(text[span.start : span.end])]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the blocks are that stay whole: code, and tables, or their rows if long."""
+    for match in _BLOCK.finditer(text):
+        start, end = match.span()
+        if end - start <= _LONGEST_BLOCK:
+            yield start, end
+        elif match[1] is None:
+            yield from (row.span() for row in _ROW.finditer(text, start, end))
 
 
 def _says_something(text: str) -> bool:
@@ -206,22 +213,9 @@ def _scores(
     return scores
 
 
-@cache
-def _asking() -> frozenset[str]:
-    """Return the terms of words that ask: they tell nothing of what answers a question."""
-    return frozenset(
-        terms(
-            "什么 是什么 怎么 怎么样 怎样 如何 为什么 哪 哪个 哪些 哪里 哪儿 谁 多少 几 是否 请问"
-            " 吗 呢 是 的 了 在 有 和 与 how what which who whose where when why is are was were"
-            " do does did can could should would i you we my your the a an of to in on for with"
-            " and it there"
-        )
-    )
-
-
 def _covered(question: str, units: Sequence[_Unit]) -> NDArray[np.float64]:
     """Return the share of the question's terms in each unit, rare ones weighing more."""
-    asked = set(terms(question)) - _asking() or set(terms(question))
+    asked = set(query_terms(question))
     spread = Counter(term for unit in units for term in unit.terms & asked)
     weights = {term: math.log(1 + len(units) / (1 + spread[term])) for term in asked}
     total = sum(weights[term] for term in asked if spread[term]) or 1.0

@@ -1,8 +1,9 @@
 """Decides before the model speaks: answer, refuse, or "that is not a question for me".
 
-A pure function of the question and its hits. Small talk is told by its words alone. For the rest a
-logistic model weighs how alike the question and the best hit are, how far the best stands out from
-the others, and how many of the question's own words it holds; constants and evidence are in
+A pure function of the question and its hits. Small talk, and questions about the present moment,
+are told by their words alone. For the rest a logistic model weighs how alike the question and the
+best hit are and how many of the question's own words a hit holds; where documents and question are
+of different languages, how far the best hit stands out. Constants and evidence:
 docs/adr/0006-gate.md.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from wenqu.text.chunk import embedding_text
 from wenqu.text.language import detect
-from wenqu.text.smalltalk import is_small_talk
+from wenqu.text.smalltalk import asks_about_now, is_small_talk
 from wenqu.text.tokenize import terms
 from wenqu.types import Origin, Outcome
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from wenqu.types import Hit
 
-__all__ = ["DEFAULT_MODEL", "HITS", "GateDecision", "GateModel", "decide", "features"]
+__all__ = ["DEFAULT_MODEL", "HITS", "GateDecision", "GateModel", "Logistic", "decide", "features"]
 
 HITS = 10
 """How many of the best hits are looked at; a search for the gate should return as many."""
@@ -33,14 +34,13 @@ HITS = 10
 _COVERING = 5
 """How many of them are searched for the question's words."""
 
+_DOUBT = 2
+"""Terms that are counted as missing from every hit: a prior against short questions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateModel:
-    """A logistic model over ``features``; refuses below ``threshold``.
-
-    ``embedder`` is the fingerprint of the embedder whose scores it was fitted on, or a prefix of
-    it: likeness has another scale in every model.
-    """
+class Logistic:
+    """A logistic model over ``features``; refuses below ``threshold``."""
 
     bias: float
     weights: Mapping[str, float]
@@ -52,12 +52,27 @@ class GateModel:
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateModel:
+    """What the gate was taught; holds for the embedder whose scores it was taught on.
+
+    ``own`` decides where a hit is of the question's language, ``foreign`` where none is: likeness
+    across languages has another scale, and words cannot be expected to agree.
+    """
+
+    own: Logistic
+    foreign: Logistic
+
+
 DEFAULT_MODEL = GateModel(
-    bias=-20.0,
-    weights=MappingProxyType({"likeness": 22.0, "lead": 10.0, "coverage": 3.0}),
-    threshold=0.5,
+    own=Logistic(
+        bias=-67.4,
+        weights=MappingProxyType({"likeness": 73.2, "coverage": 10.7}),
+        threshold=0.15,
+    ),
+    foreign=Logistic(bias=-2.2, weights=MappingProxyType({"lead": 100.0}), threshold=0.3),
 )
-"""Source: bench/gate.py on the public sets that docs/adr/0006-gate.md names."""
+"""Source: bench/gate.py with multilingual-e5-small, see docs/adr/0006-gate.md."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +92,19 @@ def decide(question: str, hits: Sequence[Hit], *, model: GateModel = DEFAULT_MOD
     """Say whether ``hits``, best first, can answer ``question``."""
     if is_small_talk(question):
         return _refuse(Outcome.NOT_A_QUESTION, "gate.chatter")
+    if asks_about_now(question):
+        return _refuse(Outcome.OUT_OF_SCOPE, "gate.now")
     if not hits:
         return _refuse(Outcome.NO_EVIDENCE, "gate.nothing_found")
     values = features(question, hits)
-    probability = model.probability(values)
-    if probability >= model.threshold:
-        return GateDecision(
-            outcome=None, probability=probability, features=values, reason="gate.answered"
-        )
+    judge = model.foreign if values["foreign"] else model.own
+    probability = judge.probability(values)
+    answered = probability >= judge.threshold
     return GateDecision(
-        outcome=Outcome.OUT_OF_SCOPE,
+        outcome=None if answered else Outcome.OUT_OF_SCOPE,
         probability=probability,
         features=values,
-        reason="gate.out_of_scope",
+        reason="gate.answered" if answered else "gate.out_of_scope",
     )
 
 
@@ -104,36 +119,37 @@ def features(question: str, hits: Sequence[Hit]) -> dict[str, float]:
 
     likeness   largest dense score
     lead       how much that is above the mean of the others
-    coverage   largest share of the question's informative terms that one of the first hits holds
-    foreign    1 where the most alike hit is of another language than the question, so that its
-               words cannot be expected to agree; else 0
+    coverage   of the question's n informative terms, the m that one of the first hits holds at
+               most, as m / (n + 2): one word that agrees says less than five of five
+    foreign    1 where every hit is of another language than the question, else 0
     """
     near = hits[:HITS]
     dense = sorted((hit.scores.get(Origin.DENSE, 0.0) for hit in near), reverse=True)
     others = dense[1:] or dense
-    most_alike = max(near, key=lambda hit: hit.scores.get(Origin.DENSE, 0.0))
+    language = detect(question)
     return {
         "likeness": dense[0],
         "lead": dense[0] - sum(others) / len(others),
         "coverage": _coverage(question, near[:_COVERING]),
-        "foreign": float(most_alike.document.language != detect(question)),
+        "foreign": float(all(hit.document.language != language for hit in near)),
     }
 
 
 def _coverage(question: str, hits: Sequence[Hit]) -> float:
     wanted = set(terms(question)) - _function_terms()
-    if not wanted:
-        return 0.0
-    return max(
-        len(wanted & set(terms(embedding_text(hit.chunk, hit.document.title)))) / len(wanted)
-        for hit in hits
+    # A single character is in almost any Chinese text.
+    wanted = {term for term in wanted if len(term) > 1} or wanted
+    matched = max(
+        len(wanted & set(terms(embedding_text(hit.chunk, hit.document.title)))) for hit in hits
     )
+    return matched / (len(wanted) + _DOUBT)
 
 
 @cache
 def _function_terms() -> frozenset[str]:
     """Return the terms that any question may have and that say nothing of its subject."""
-    return frozenset(terms(_FUNCTION_WORDS_EN)) | frozenset(_FUNCTION_WORDS_ZH.split())
+    chinese = {*_FUNCTION_WORDS_ZH.split(), *_FUNCTION_WORDS_ZH}
+    return frozenset(terms(_FUNCTION_WORDS_EN)) | chinese
 
 
 _FUNCTION_WORDS_EN = (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AsyncIterator,
         Awaitable,
         Callable,
+        Collection,
         Mapping,
         Sequence,
     )
@@ -44,6 +45,8 @@ T = TypeVar("T")
 
 _WINDOW = 128
 """Chunks embedded and committed together: enough to sort by length, little to lose in a crash."""
+_LEFT_OUT = frozenset({"read.unsupported", "read.empty"})
+"""What is wrong with a file that nobody would call a document: no failure."""
 _READ_AHEAD = 64
 """Documents read before the embedder has asked for them."""
 
@@ -55,7 +58,7 @@ class FileStatus(StrEnum):
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     REMOVED = "removed"
-    UNSUPPORTED = "unsupported"
+    LEFT_OUT = "left_out"
     FAILED = "failed"
 
 
@@ -110,6 +113,14 @@ class _Progress:
     tell: Callable[[FileOutcome], None]
     outcomes: list[FileOutcome] = field(default_factory=list)
     busy_ms: dict[str, float] = field(default_factory=dict)
+    begun: float = field(default_factory=perf_counter)
+
+    def report(self) -> IngestReport:
+        return IngestReport(
+            outcomes=tuple(self.outcomes),
+            seconds=perf_counter() - self.begun,
+            busy_ms=self.busy_ms,
+        )
 
     def end(self, outcome: FileOutcome) -> None:
         self.outcomes.append(outcome)
@@ -174,64 +185,55 @@ class Ingester:
             StoreError: The database failed; what was reported before is safe.
             ModelError: The embedder failed; likewise.
         """
-        begun = perf_counter()
         progress = _Progress(on_outcome)
-        stored = {version.source: version for version in await self._documents.versions(kb)}
+        stored = await self._stored(kb)
         await self._ingest(kb, self._prepared(files, stored, progress), progress)
         here = {file.source for file in files}
-        removed = [
-            version for source, version in stored.items() if source not in here and gone(source)
-        ]
-        if removed:
-            await self._documents.remove(kb, [version.document_id for version in removed])
-            for version in removed:
-                progress.end(FileOutcome(source=version.source, status=FileStatus.REMOVED))
-        return IngestReport(
-            outcomes=tuple(progress.outcomes),
-            seconds=perf_counter() - begun,
-            busy_ms=progress.busy_ms,
+        await self._remove(
+            kb,
+            [old for old in stored.values() if old.source not in here and gone(old.source)],
+            progress,
         )
+        return progress.report()
 
-    async def add_documents(
+    async def replace_all(
         self,
         kb: int,
         documents: Sequence[Document],
         on_outcome: Callable[[FileOutcome], None] = lambda _: None,
     ) -> IngestReport:
-        """Add documents that come from no file, such as an evaluation corpus; see ``add``."""
-        begun = perf_counter()
+        """Make documents that come from no file, such as an evaluation corpus, all there is.
+
+        What is stored under another source is removed; see ``add`` for the rest.
+        """
         progress = _Progress(on_outcome)
-        stored = {version.source: version for version in await self._documents.versions(kb)}
+        stored = await self._stored(kb)
+        here = {document.source for document in documents}
+        await self._remove(kb, [old for old in stored.values() if old.source not in here], progress)
+        await self._ingest(kb, self._prepared_documents(documents, stored, progress), progress)
+        return progress.report()
 
-        async def prepared() -> AsyncIterator[_Prepared]:
-            for document in documents:
-                content_hash = hashlib.sha256(
-                    f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
-                ).hexdigest()
-                old = stored.get(document.source)
-                if self._same(old, content_hash):
-                    progress.end(_unchanged(document.source))
-                    continue
-                chunks = await asyncio.to_thread(self._chunk, document)
-                yield _prepare(document, chunks, content_hash, replaces=old is not None)
+    async def _stored(self, kb: int) -> dict[str, StoredVersion]:
+        return {version.source: version for version in await self._documents.versions(kb)}
 
-        await self._ingest(kb, prepared(), progress)
-        return IngestReport(
-            outcomes=tuple(progress.outcomes),
-            seconds=perf_counter() - begun,
-            busy_ms=progress.busy_ms,
-        )
+    async def _remove(self, kb: int, old: Sequence[StoredVersion], progress: _Progress) -> None:
+        if old:
+            await self._documents.remove(kb, [version.document_id for version in old])
+        for version in old:
+            progress.end(FileOutcome(source=version.source, status=FileStatus.REMOVED))
 
     async def _ingest(
         self, kb: int, prepared: AsyncIterator[_Prepared], progress: _Progress
     ) -> None:
         storing: asyncio.Task[None] | None = None
+        on_their_way: set[str] = set()  # keys of the window that is being stored meanwhile
         try:
             async with aclosing(_windows(_run_ahead(prepared, _READ_AHEAD))) as windows:
                 async for window in windows:
-                    vectors = await self._embed(window, progress)
+                    vectors = await self._embed(window, on_their_way, progress)
                     if storing is not None:
                         await storing
+                    on_their_way = {key for one in window for key in one.keys}
                     storing = asyncio.create_task(self._store(kb, window, vectors, progress))
             if storing is not None:
                 await storing
@@ -250,14 +252,30 @@ class Ingester:
             try:
                 prepared = await self._prepare_file(file, stored.get(file.source), progress)
             except ReadError as error:
-                unsupported = error.key == "read.unsupported"
-                status = FileStatus.UNSUPPORTED if unsupported else FileStatus.FAILED
+                left_out = error.key in _LEFT_OUT
+                status = FileStatus.LEFT_OUT if left_out else FileStatus.FAILED
                 progress.end(FileOutcome(source=file.source, status=status, error=error))
                 continue
             if prepared is None:
                 progress.end(_unchanged(file.source))
             else:
                 yield prepared
+
+    async def _prepared_documents(
+        self,
+        documents: Sequence[Document],
+        stored: Mapping[str, StoredVersion],
+        progress: _Progress,
+    ) -> AsyncIterator[_Prepared]:
+        for document in documents:
+            told = f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
+            content_hash = hashlib.sha256(told).hexdigest()
+            old = stored.get(document.source)
+            if self._same(old, content_hash):
+                progress.end(_unchanged(document.source))
+                continue
+            chunks = await asyncio.to_thread(self._chunk, document)
+            yield _prepare(document, chunks, content_hash, replaces=old is not None)
 
     async def _prepare_file(
         self, file: SourceFile, old: StoredVersion | None, progress: _Progress
@@ -277,12 +295,13 @@ class Ingester:
         return chunking.chunk(document, self._max_tokens, self._embedder.token_starts)
 
     async def _embed(
-        self, window: Sequence[_Prepared], progress: _Progress
+        self, window: Sequence[_Prepared], on_their_way: Collection[str], progress: _Progress
     ) -> dict[str, NDArray[np.float32]]:
         texts = {
             key: text
             for prepared in window
             for key, text in zip(prepared.keys, prepared.texts, strict=True)
+            if key not in on_their_way
         }
         known = await self._documents.known_embeddings(texts, self._embedder.fingerprint)
         unseen = [key for key in texts if key not in known]

@@ -56,16 +56,19 @@ class Projector:
             StoreError: The database failed, or lacks vectors of the embedder.
         """
         head = await self._changes.head(kb)
-        index = self._open.get(kb)
-        if index is not None and index.state.applied >= head and not index.state.worn:
-            return index
+        known = self._open.get(kb)
+        if known is not None and known.state.applied >= head and not known.state.worn:
+            return known
         async with self._locks.setdefault(kb, asyncio.Lock()):
-            index = self._open.get(kb) or await self._opened(kb, on_rebuild)
-            if index.state.applied < head:
-                after = index.state.applied
-                await index.apply(self._changes.changes(kb, after, self._model))
-            if index.state.worn:
-                await index.apply(self._changes.changes(kb, 0, self._model), anew=True)
+            try:
+                index = self._open.get(kb) or await self._opened(kb)
+                await self._level(index, kb, head)
+            except IndexMismatchError:
+                # Made otherwise, damaged, or deleted while it was open.
+                on_rebuild()
+                await self.forget(kb)
+                index = await self._opened(kb)
+                await self._level(index, kb, head)
             self._open[kb] = index
         return index
 
@@ -82,10 +85,11 @@ class Projector:
             await index.close()
         self._open.clear()
 
-    async def _opened(self, kb: int, on_rebuild: Callable[[], None]) -> Index:
-        try:
-            return await asyncio.to_thread(self._indexes.open, kb)
-        except IndexMismatchError:
-            on_rebuild()
-            await asyncio.to_thread(self._indexes.discard, kb)
-            return await asyncio.to_thread(self._indexes.open, kb)
+    async def _opened(self, kb: int) -> Index:
+        return await asyncio.to_thread(self._indexes.open, kb)
+
+    async def _level(self, index: Index, kb: int, head: int) -> None:
+        if index.state.applied < head:
+            await index.apply(self._changes.changes(kb, index.state.applied, self._model))
+        if index.state.worn:
+            await index.apply(self._changes.changes(kb, 0, self._model), anew=True)

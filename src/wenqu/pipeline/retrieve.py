@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,13 @@ from wenqu.types import Hit, Origin, Query, SearchHits, Stage, Trace
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from wenqu.pipeline.project import Projector
     from wenqu.protocols import ChangeLog, Embedder, LexicalHits, Scored
+
+    Vector = NDArray[np.float32]
 
 __all__ = ["MAX_QUESTION", "Retriever", "Stopwatch"]
 
@@ -96,37 +101,37 @@ class Retriever:
         with watch.stage("index"):
             index = await self._projector.current(kb)
 
-        async def embed() -> Sequence[Scored]:
+        async def by_meaning() -> tuple[Vector, Sequence[Scored]]:
             with watch.stage("embed"):
                 vector = (await self._embedder.embed([query.text], "query"))[0]
-            vectors.append(vector)
             with watch.stage("dense"):
-                return await index.dense(vector, self._candidates, documents)
+                return vector, await index.dense(vector, self._candidates, documents)
 
-        async def lexical() -> LexicalHits:
+        async def by_words() -> LexicalHits:
             with watch.stage("lexical"):
                 return await index.lexical(query.text, self._candidates, documents)
 
-        vectors: list[object] = []
-        by_words, by_meaning = await asyncio.gather(lexical(), embed())
+        words, (vector, meaning) = await asyncio.gather(by_words(), by_meaning())
         with watch.stage("fuse"):
-            scores = {
-                Origin.LEXICAL: {hit.chunk_id: hit.score for hit in by_words.hits},
-                Origin.DENSE: {hit.chunk_id: hit.score for hit in by_meaning},
-            }
-            unscored = scores[Origin.LEXICAL].keys() - scores[Origin.DENSE].keys()
-            if unscored:
-                also = await index.dense(vectors[0], 0, also=unscored)  # type: ignore[arg-type]
-                scores[Origin.DENSE].update({hit.chunk_id: hit.score for hit in also})
-            scores[Origin.FUSED] = fuse(
-                scores[Origin.LEXICAL],
-                scores[Origin.DENSE],
-                lexical_weight=self._lexical_weight,
-                lexical_limit=by_words.limit,
-            )
+            # What one side found is scored by the other too: fusion compares like with like.
+            found = {hit.chunk_id for hit in words.hits}, {hit.chunk_id for hit in meaning}
+            if unscored := found[0] - found[1]:
+                meaning = [*meaning, *await index.dense(vector, 0, also=unscored)]
+            if unscored := found[1] - found[0]:
+                more = await index.lexical(query.text, 0, also=unscored)
+                words = replace(words, hits=[*words.hits, *more.hits])
+            scores = self._fused(words, meaning)
         with watch.stage("fetch"):
             hits = await self._hits(kb, scores, order, top)
         return SearchHits(hits=hits, trace=watch.trace())
+
+    def _fused(
+        self, words: LexicalHits, meaning: Sequence[Scored]
+    ) -> dict[Origin, dict[str, float]]:
+        lexical = {hit.chunk_id: hit.score for hit in words.hits}
+        dense = {hit.chunk_id: hit.score for hit in meaning}
+        fused = fuse(lexical, dense, lexical_weight=self._lexical_weight, lexical_limit=words.limit)
+        return {Origin.LEXICAL: lexical, Origin.DENSE: dense, Origin.FUSED: fused}
 
     async def _hits(
         self,

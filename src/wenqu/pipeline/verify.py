@@ -43,7 +43,8 @@ async def verify(text: str, selection: Selection, embedder: Embedder) -> tuple[s
     """Return the answer with its markers set right, and its citations in the order of the text.
 
     A sentence keeps the markers it has when one of them is supported. Otherwise it gets the one
-    marker that surely is, if there is any; without one, its own markers stay and are flagged.
+    marker that surely is, or whose source alone has its numbers, if there is any; without one, its
+    own markers stay and are flagged.
     Sentences that claim nothing (headings, ``如下：``) are left as they are.
 
     Raises:
@@ -94,7 +95,11 @@ def _right(markers: tuple[int, ...], matches: dict[int, _Match]) -> tuple[int, .
     if any(matches[marker].support.probability >= SUPPORTED for marker in known):
         return known
     best = max(matches, key=lambda marker: matches[marker].support.probability)
-    if matches[best].support.probability >= SURELY_SUPPORTED:
+    found = matches[best].support
+    # A number that stands in one source and not in the cited one says which was meant, however
+    # little else of a short sentence does.
+    numbers_tell = not found.missing and all(matches[marker].support.missing for marker in known)
+    if found.probability >= SURELY_SUPPORTED or (known and numbers_tell):
         return (best,)
     return known
 

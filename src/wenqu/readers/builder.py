@@ -102,7 +102,7 @@ class DocumentBuilder:
         body = _OUTER_BLANK_LINES.sub("", normalize(text))
         if not only_text(body):
             return
-        # Fenced in every format: a chunk, a prompt and a quote then show by themselves what is code.
+        # Fenced in every format: a chunk, a prompt and a quote then show what is code.
         code = kind is BlockKind.CODE
         fence = "~~~" if "```" in body else "```"
         self._append(f"{fence}\n{body}\n{fence}" if code else body.strip(), kind, page, box)

@@ -32,7 +32,7 @@ class DatabaseKnowledgeBases:
 
     async def create(self, name: str) -> KnowledgeBase:
         """See the protocol."""
-        name = unicodedata.normalize("NFC", name).strip()
+        name = _tidy(name)
         if not _NAME.fullmatch(name):
             raise InputError("error.kb_name", name=repr(name))
 
@@ -72,6 +72,11 @@ class DatabaseKnowledgeBases:
         return await self._database.write(work)
 
 
+def _tidy(name: str) -> str:
+    """Return the form of a name that is stored; what cannot be in one becomes a question mark."""
+    return unicodedata.normalize("NFC", name).strip().encode("utf-8", "replace").decode()
+
+
 def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
     query = (
         select(
@@ -86,5 +91,5 @@ def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
         .order_by(knowledge_bases.c.name)
     )
     if name is not None:
-        query = query.where(knowledge_bases.c.name == unicodedata.normalize("NFC", name).strip())
+        query = query.where(knowledge_bases.c.name == _tidy(name))
     return [KnowledgeBase(**row) for row in connection.execute(query).mappings()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 __all__ = ["Blobs"]
+
+_GRACE_S = 3600
 
 
 class Blobs:
@@ -56,11 +59,16 @@ class Blobs:
             raise NotFoundError("error.document_missing", name=sha256) from None
 
     def keep_only(self, hashes: Collection[str]) -> int:
-        """Delete every blob that is not named; return how many were deleted."""
+        """Delete every blob that is not named; return how many were deleted.
+
+        Those of the last hour stay: another process may have kept one for a document that it has
+        not committed yet.
+        """
         wanted = set(hashes)
+        recent = time.time() - _GRACE_S
         gone = 0
         for path in self._folder.glob("??/*"):
-            if path.name not in wanted:
+            if path.name not in wanted and path.stat().st_mtime < recent:
                 path.unlink(missing_ok=True)
                 gone += 1
         return gone

@@ -21,6 +21,8 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 60
+_WRITERS_LOCK = 0x77656E7175
+"""Any number that no other program takes: "wenqu" in ASCII."""
 
 
 class Database:
@@ -78,7 +80,7 @@ class Database:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return _postgres(url)
     if url.database and url.database != ":memory:":
         Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
@@ -101,6 +103,19 @@ def _engine(url: URL) -> Engine:
         # failing when it turns from reading to writing.
         writes = connection.get_execution_options().get("wenqu_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgres(url: URL) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # As in SQLite, one writer at a time: numbers of the change log are given before a commit,
+        # and an index that has seen a later one would never look for an earlier one again.
+        if connection.get_execution_options().get("wenqu_writes"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
 
     return engine
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from wenqu.errors import NotFoundError
+from wenqu.errors import NotFoundError, StoreError
 from wenqu.protocols import StoredVersion
 from wenqu.stores.batches import batched
 from wenqu.stores.schema import changes, chunks, documents, embeddings
@@ -14,9 +14,6 @@ from wenqu.types import Block, BlockKind, Box, Document, DocumentInfo, Span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from wenqu.protocols import PutDocument
     from wenqu.stores.database import Database
@@ -166,7 +163,7 @@ def _put(connection: Connection, kb: int, put: PutDocument, model: str) -> None:
     )
     if put.chunks:
         connection.execute(insert(chunks), _chunk_rows(kb, put))
-    _put_embeddings(connection, put.embeddings, model)
+    _put_embeddings(connection, put, model)
     connection.execute(insert(changes).values(kb_id=kb, document_id=document.id, version=version))
 
 
@@ -188,12 +185,11 @@ def _chunk_rows(kb: int, put: PutDocument) -> list[dict[str, object]]:
     ]
 
 
-def _put_embeddings(
-    connection: Connection, vectors: Mapping[str, NDArray[np.float32]], model: str
-) -> None:
-    # Another process may have stored some of them since we looked.
+def _put_embeddings(connection: Connection, put: PutDocument, model: str) -> None:
+    # Since the caller looked, another process may have stored some of them, or removed the last
+    # chunk that used one which is taken to be here.
     present: set[str] = set()
-    for keys in batched(vectors):
+    for keys in batched(set(put.embedding_keys)):
         present.update(
             connection.execute(
                 select(embeddings.c.key).where(
@@ -201,9 +197,11 @@ def _put_embeddings(
                 )
             ).scalars()
         )
+    if not present.issuperset(set(put.embedding_keys) - put.embeddings.keys()):
+        raise StoreError("error.vectors_missing", model=model)
     rows = [
         {"key": key, "model": model, "vector": vector.astype("<f2").tobytes()}
-        for key, vector in vectors.items()
+        for key, vector in put.embeddings.items()
         if key not in present
     ]
     if rows:

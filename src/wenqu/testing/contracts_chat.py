@@ -1,7 +1,5 @@
 """What every chat model must do: subclass ``ChatModelContract`` in a test and give it a model."""
 
-
-
 from __future__ import annotations
 
 import asyncio

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexContract"]
 
-_BRIDGES = document_of("bridges", "赵州桥在河北省赵县。", "The old bridge has one arch.")
-_RIVERS = document_of("rivers", "长江是中国最长的河流。", "A river flows under the bridge.")
-_CODES = document_of("codes", "GB/T 7714-2015 规定参考文献著录规则。")
+_BRIDGES = document_of("one", "赵州桥在河北省赵县。", "The old bridge has one arch.")
+_RIVERS = document_of("two", "长江是中国最长的河流。", "A river flows under the bridge.")
+_CODES = document_of("three", "GB/T 7714-2015 规定参考文献著录规则。")
 _DOCUMENTS = (_BRIDGES, _RIVERS, _CODES)
-_GONE = document_of("bridges")
+_GONE = document_of("one")
 # float16 keeps 11 bits of each of the numbers.
 _NEAR = 2e-3
 
 
-class _Interrupted(Exception):
+class _InterruptedError(Exception):
     """Stands for whatever breaks a stream of changes."""
 
 
@@ -112,7 +112,9 @@ class IndexContract:
         async def check(index: Index) -> None:
             await index.apply(_batches(*_DOCUMENTS))
             only = {_RIVERS.id}
-            unfiltered = {hit.chunk_id: hit.score for hit in (await index.lexical("bridge", 9)).hits}
+            unfiltered = {
+                hit.chunk_id: hit.score for hit in (await index.lexical("bridge", 9)).hits
+            }
             by_words = (await index.lexical("bridge", 9, only)).hits
             assert [hit.chunk_id for hit in by_words] == [_id(_RIVERS, 1)]
             assert by_words[0].score == pytest.approx(unfiltered[_id(_RIVERS, 1)])
@@ -147,7 +149,7 @@ class IndexContract:
     def test_a_changed_document_replaces_its_old_chunks(self) -> None:
         async def check(index: Index) -> None:
             await index.apply(_batches(*_DOCUMENTS))
-            changed = document_of("bridges", "A tunnel has no arch.")
+            changed = document_of("one", "A tunnel has no arch.")
             await index.apply(_batches(changed, first=4))
             assert index.state.applied == 4
             assert await self._lexical(index, "赵州桥") == []
@@ -206,10 +208,10 @@ class IndexContract:
 
             async def broken() -> AsyncIterator[Sequence[Change]]:
                 yield [_change(2, _BRIDGES)]
-                raise _Interrupted
+                raise _InterruptedError
 
             for anew in (False, True):
-                with pytest.raises(_Interrupted):
+                with pytest.raises(_InterruptedError):
                     await index.apply(broken(), anew=anew)
                 assert index.state.applied == 1
                 assert await self._everything(index) == before

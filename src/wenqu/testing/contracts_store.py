@@ -105,7 +105,7 @@ class KnowledgeBaseStoreContract(_StoreSuite):
 
         self._run(check)
 
-    @pytest.mark.parametrize("name", ["", "  ", "a/b", "a\nb", "a\0b", "..", "x" * 65])
+    @pytest.mark.parametrize("name", ["", "  ", "a/b", "a\nb", "a\0b", "..", "x" * 65, "\udcff"])
     def test_what_cannot_be_a_name_is_refused(self, name: str) -> None:
         async def check(stores: Stores) -> None:
             with pytest.raises(InputError):
@@ -116,8 +116,9 @@ class KnowledgeBaseStoreContract(_StoreSuite):
 
     def test_what_is_not_there_is_not_found(self) -> None:
         async def check(stores: Stores) -> None:
-            with pytest.raises(NotFoundError):
-                await stores.bases.get("nowhere")
+            for name in ("nowhere", "", "\udcff"):
+                with pytest.raises(NotFoundError):
+                    await stores.bases.get(name)
             with pytest.raises(NotFoundError):
                 await stores.bases.delete("nowhere")
 
@@ -232,9 +233,7 @@ class DocumentStoreContract(_BaseSuite):
     def test_a_put_that_fails_writes_nothing(self) -> None:
         async def check(stores: Stores, kb: int) -> None:
             good, bad = put_of(document_of("good", "fine")), put_of(document_of("bad", "twice"))
-            twice = replace(
-                bad, chunks=[*bad.chunks] * 2, embedding_keys=[*bad.embedding_keys] * 2
-            )
+            twice = replace(bad, chunks=[*bad.chunks] * 2, embedding_keys=[*bad.embedding_keys] * 2)
             with pytest.raises(StoreError):
                 await stores.put(kb, good, twice)
             assert not await stores.documents.documents(kb)

@@ -1,4 +1,8 @@
-"""Tells small talk by its words alone: greetings, thanks, assent, laughter, parting, mere signs."""
+"""Tells by words alone what no document can answer.
+
+Small talk: greetings, thanks, assent, laughter, parting, mere signs. The present moment: today's
+weather, the time, the date.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import re
 
 from wenqu.text.normalize import fold
 
-__all__ = ["is_small_talk"]
+__all__ = ["asks_about_now", "is_small_talk"]
 
 # One phrase a word; within a pattern the longer ones come first, see _longest_first.
 _PHRASES = (
@@ -72,3 +76,29 @@ def is_small_talk(text: str) -> bool:
             return False
         position, after_phrase = phrase.end(), True
     return True
+
+
+_NOW = re.compile(
+    r"(?:请问|你知道|告诉我|查一下)? ?(?:"
+    r"(?:今天|今日|今晚|明天|后天|现在|这周末|本周)(?:[一-鿿]{2,4}?的?)?天气(?:怎么样|如何|怎样|好吗|预报)?"
+    r"|(?:[一-鿿]{2,4}?的?)?(?:今天|今日|今晚|明天|后天|现在)?的?天气(?:怎么样|如何|怎样|好吗)"
+    r"|(?:今天|今晚|明天|后天|周末)(?:会|要)?(?:不会)?下[雨雪]吗?"
+    r"|(?:现在|此刻)是?(?:几点钟?|什么时间|什么时候)了?"
+    r"|(?:今天|明天)是?(?:星期几|礼拜几|周几|几月几号|几号|什么日子)"
+    r")[呢啊呀了]?"
+    r"|(?:what is|what's|how is|how's) the (?:weather|temperature)(?: like)?"
+    r"(?: (?:today|tomorrow|now|right now|outside|tonight|this weekend)| in [a-z]+(?: [a-z]+)?)*"
+    r"|(?:will it|is it going to) (?:rain|snow)(?: (?:today|tomorrow|tonight|this weekend))?"
+    r"|what time is it(?: now)?|what(?: is|'s) the time(?: now)?"
+    r"|what (?:day|date) is (?:it|today|it today)|what(?: is|'s) today's date"
+)
+
+
+def asks_about_now(text: str) -> bool:
+    """Say whether ``text`` asks for today's weather, the time or the date, and nothing else.
+
+    Documents may well hold the very words, as an example of a question; they never hold the
+    answer.
+    """
+    words = _SIGNS.sub(" ", fold(text)).strip()
+    return len(words) <= _LONGEST and _NOW.fullmatch(words) is not None

@@ -117,7 +117,12 @@ function markQuote(block, quote) {
     const range = document.createRange();
     range.setStart(node, at);
     range.setEnd(node, at + quote.length);
-    range.surroundContents(element("mark", ""));
+    const mark = element("mark", "");
+    range.surroundContents(mark);
+    // A long source scrolls to the first of its quotes.
+    if (block.querySelector("mark") === mark) {
+      block.scrollTop = mark.getBoundingClientRect().top - block.getBoundingClientRect().top - 32;
+    }
     return;
   }
 }

@@ -1,0 +1,87 @@
+"""What start-up must not load: each of these costs more than wenqu's whole budget."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "alembic",
+    "faiss",
+    "httpx",
+    "huggingface_hub",
+    "ir_measures",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "opencc",
+    "openvino",
+    "pydantic",
+    "pydantic_settings",
+    "pypdfium2",
+    "rich.console",
+    "rich.progress",
+    "rjieba",
+    "selectolax",
+    "sqlalchemy",
+    "starlette",
+    "tantivy",
+    "tokenizers",
+    "uvicorn",
+    "xllamacpp",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import wenqu", HEAVY | {"typer", "rich", "asyncio"}),
+        ("import wenqu.types, wenqu.errors, wenqu.protocols", HEAVY | {"typer", "rich", "asyncio"}),
+        ("import wenqu.testing", HEAVY | {"pytest", "typer", "rich"}),
+        ("import wenqu.cli.main", HEAVY),
+        # The settings are made of pydantic.
+        ("from wenqu import App", (HEAVY | {"typer", "rich"}) - {"pydantic", "pydantic_settings"}),
+    ],
+)
+def test_importing_loads_nothing_heavy(code: str, unwanted: set[str]) -> None:
+    loaded = loaded_by(code)
+    assert "wenqu" in loaded
+    assert loaded & unwanted == set()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = """
+import sys
+sys.argv = ["wenqu", "--help"]
+from wenqu.cli.main import run
+try:
+    run()
+except SystemExit as end:
+    assert not end.code
+"""
+    # Rich itself draws the help.
+    assert loaded_by(code) & (HEAVY - {"rich.console", "rich.progress"}) == set()
+
+
+def test_listing_knowledge_bases_opens_no_model() -> None:
+    code = """
+import sys
+sys.argv = ["wenqu", "kb", "list", "--json"]
+from wenqu.cli.main import run
+try:
+    run()
+except SystemExit as end:
+    assert not end.code
+"""
+    models = {"faiss", "onnxruntime", "openvino", "tantivy", "tokenizers", "xllamacpp", "uvicorn"}
+    assert loaded_by(code) & models == set()

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wenqu.indexes.lexical import LexicalIndex
+from wenqu.testing.samples import change_of, chunks_of, document_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wenqu.protocols import Change
+
+
+def write(index: LexicalIndex, *changes: Change) -> None:
+    with index.writing() as apply:
+        apply(changes)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> LexicalIndex:
+    return LexicalIndex(tmp_path / "lexical")
+
+
+def found(index: LexicalIndex, text: str, top: int = 9) -> list[str]:
+    return [hit.chunk_id for hit in index.search(text, top, None).hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("参考文献按 GB/T 7714-2015 著录。", "GB/T 7714-2015"),
+        ("模型 internlm2_5-7b 已发布。", "internlm2_5-7b"),
+        ("Deploy it with lmdeploy serve.", "deploying"),
+        ("ＡＢＣ公司", "abc"),
+        ("資料庫管理", "资料库"),
+        ("运行 xtuner 微调", "XTuner"),
+    ],
+)
+def test_exact_strings_and_other_forms_are_found(
+    index: LexicalIndex, text: str, question: str
+) -> None:
+    wanted, other = document_of("one", text), document_of("two", "别的内容 something else")
+    write(index, change_of(1, wanted), change_of(2, other))
+    assert found(index, question)[0] == chunks_of(wanted)[0].id
+
+
+def test_a_rare_word_counts_more_than_a_common_one(index: LexicalIndex) -> None:
+    rare = document_of("rare", "common tungsten")
+    common = (change_of(n, document_of(f"{n}", "common common")) for n in range(2, 9))
+    write(index, change_of(1, rare), *common)
+    assert found(index, "common tungsten")[0] == chunks_of(rare)[0].id
+
+
+def test_a_word_that_is_asked_twice_counts_twice(index: LexicalIndex) -> None:
+    write(index, change_of(1, document_of("a", "apple", "pear")))
+    once, twice = index.search("apple pear", 9, None), index.search("apple apple pear", 9, None)
+    assert twice.hits[0].score == pytest.approx(2 * once.hits[0].score, rel=1e-5)
+    assert twice.limit == pytest.approx(1.5 * once.limit, rel=1e-5)
+
+
+def test_the_limit_is_out_of_reach_however_often_a_word_is_repeated(index: LexicalIndex) -> None:
+    write(
+        index,
+        change_of(1, document_of("a", "tungsten " * 200)),
+        change_of(2, document_of("b", "something else altogether, and long enough to count")),
+    )
+    hits = index.search("tungsten", 9, None)
+    assert 0.5 * hits.limit < hits.hits[0].score < hits.limit
+
+
+def test_equal_scores_are_in_the_order_of_ids(index: LexicalIndex) -> None:
+    write(index, *(change_of(n, document_of(f"{n:02}", "same", title="t")) for n in range(1, 9)))
+    ids = found(index, "same")
+    assert ids == sorted(ids)
+    assert len(ids) == 8
+
+
+def test_nothing_is_found_for_a_question_without_terms(index: LexicalIndex) -> None:
+    write(index, change_of(1, document_of("a", "text")))
+    hits = index.search("？？？", 9, None)
+    assert (list(hits.hits), hits.limit) == ([], 0.0)
+
+
+def test_what_failed_in_the_middle_is_not_there(index: LexicalIndex) -> None:
+    def fail() -> None:
+        with index.writing() as apply:
+            apply([change_of(1, document_of("a", "text"))])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert found(index, "text") == []
+    write(index, change_of(1, document_of("a", "text")))
+    assert len(found(index, "text")) == 1
+
+
+def test_a_document_is_replaced_also_within_one_writing(index: LexicalIndex) -> None:
+    with index.writing() as apply:
+        apply([change_of(1, document_of("a", "first"))])
+        apply([change_of(2, document_of("a", "second"))])
+    assert found(index, "first") == []
+    assert len(found(index, "second")) == 1
+
+
+def test_another_that_is_open_sees_what_was_written_after_a_reload(
+    index: LexicalIndex, tmp_path: Path
+) -> None:
+    other = LexicalIndex(tmp_path / "lexical")
+    write(index, change_of(1, document_of("a", "text")))
+    other.reload()
+    assert len(found(other, "text")) == 1
+    write(other, change_of(2, document_of("a", "other")))
+    index.reload()
+    assert found(index, "text") == []
+
+
+def test_long_questions_of_many_words_are_searched(index: LexicalIndex) -> None:
+    words = " ".join(f"word{number}" for number in range(3000))
+    write(index, change_of(1, document_of("a", words)))
+    assert len(found(index, words)) == 1
+
+
+def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "meta.json").write_text("{}", "utf-8")
+    with pytest.raises(ValueError):  # noqa: PT011  # tantivy's own wording
+        LexicalIndex(tmp_path)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wenqu.indexes.vectors import VectorBatch, VectorIndex
+from wenqu.protocols import Change
+from wenqu.testing.samples import DIMENSION, change_of, chunks_of, document_of, vector_of
+from wenqu.types import Chunk
+
+# Sums of 16 products of float16 numbers, in another order: about 2^-20 apart.
+NEAR = 1e-4
+
+
+def index_of(*changes: Change) -> VectorIndex:
+    return VectorIndex.empty(DIMENSION).apply([VectorBatch.of(changes, DIMENSION)])
+
+
+def documents(words: st.SearchStrategy[list[list[str]]]) -> st.SearchStrategy[list[Change]]:
+    """Some documents of a few texts each; texts may repeat, so scores may be equal."""
+    return words.map(
+        lambda texts: [
+            change_of(number, document_of(f"source {number}", *some))
+            for number, some in enumerate(texts, start=1)
+        ]
+    )
+
+
+changes = documents(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=4, unique=True), max_size=6)
+)
+
+
+def brute_force(
+    found_in: list[Change], query: np.ndarray, wanted: set[str] | None
+) -> dict[str, float]:
+    return {
+        chunk.id: float(row.astype(np.float32) @ query)
+        for change in found_in
+        for chunk, row in zip(change.chunks, change.vectors, strict=True)
+        if wanted is None or chunk.document_id in wanted
+    }
+
+
+@settings(deadline=None, max_examples=60)
+@given(changes, st.integers(0, 8), st.none() | st.sets(st.integers(1, 7)))
+def test_search_gives_what_comparing_with_every_vector_gives(
+    some: list[Change], top: int, only: set[int] | None
+) -> None:
+    index = index_of(*some)
+    query = vector_of("question")
+    wanted = None if only is None else {one.document_id for one in some if one.number in only}
+    expected = brute_force(some, query, wanted)
+    found = index.search(query, top, wanted, ())
+    assert len(found) == min(top, len(expected))
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    for one in found:
+        assert one.score == pytest.approx(expected[one.chunk_id], abs=NEAR)
+    if found:
+        missed = set(expected) - {one.chunk_id for one in found}
+        assert all(expected[chunk] <= found[-1].score + NEAR for chunk in missed)
+
+
+@settings(deadline=None, max_examples=40)
+@given(changes, changes)
+def test_applying_changes_replaces_and_removes_whole_documents(
+    first: list[Change], second: list[Change]
+) -> None:
+    index = index_of(*first).apply([VectorBatch.of(second, DIMENSION)])
+    touched = {change.document_id for change in second}
+    kept = [change for change in first if change.document_id not in touched]
+    query = vector_of("question")
+    expected = brute_force([*kept, *second], query, None)
+    found = {one.chunk_id: one.score for one in index.search(query, 100, None, ())}
+    assert found == pytest.approx(expected, abs=NEAR)
+
+
+@settings(deadline=None, max_examples=25)
+@given(changes)
+def test_a_saved_index_comes_back_bit_for_bit(some: list[Change]) -> None:
+    index = index_of(*some)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.npz"
+        index.save(path)
+        loaded = VectorIndex.load(path)
+        assert [file.name for file in Path(folder).iterdir()] == ["vectors.npz"]
+    query = vector_of("question")
+    assert loaded.search(query, 100, None, ()) == index.search(query, 100, None, ())
+    np.testing.assert_array_equal(loaded.chunks, index.chunks)
+    np.testing.assert_array_equal(loaded.documents, index.documents)
+
+
+@settings(deadline=None, max_examples=25)
+@given(changes)
+def test_asking_for_chunks_scores_them_as_the_ranking_does(some: list[Change]) -> None:
+    index = index_of(*some)
+    query = vector_of("question")
+    everything = {one.chunk_id: one.score for one in index.search(query, 100, None, ())}
+    asked = index.search(query, 0, None, [*everything, "0123456789abcdef"])
+    assert {one.chunk_id: one.score for one in asked} == pytest.approx(everything, abs=NEAR)
+
+
+def test_what_is_asked_for_and_ranked_comes_once() -> None:
+    document = document_of("a", "one", "two")
+    first = chunks_of(document)[0].id
+    found = index_of(change_of(1, document)).search(vector_of("one"), 5, None, [first])
+    assert [one.chunk_id for one in found].count(first) == 1
+
+
+def test_ids_use_all_64_bits() -> None:
+    chunk = Chunk(id="7fffffffffffffff", document_id="f" * 16, text="a", start=0, end=1)
+    change = Change(
+        number=1,
+        document_id="f" * 16,
+        title="",
+        chunks=[chunk],
+        vectors=vector_of("a").astype(np.float16)[None],
+    )
+    index = index_of(change)
+    assert [one.chunk_id for one in index.search(vector_of("a"), 1, {"f" * 16}, ())] == [chunk.id]
+    assert index.search(vector_of("a"), 1, {"0" * 16}, ()) == []
+
+
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "vectors.npz").write_bytes(b"anything else")
+    with pytest.raises(ValueError):  # noqa: PT011  # numpy's own wording
+        VectorIndex.load(tmp_path / "vectors.npz")
+    with pytest.raises(OSError):  # noqa: PT011  # the system's own wording
+        VectorIndex.load(tmp_path / "nowhere.npz")
