@@ -164,7 +164,22 @@ def _spans(text: str) -> list[Span]:
             kept.append(span)
         elif not kept or kept[-1].end < block[1]:
             kept.append(Span(start=span.start, end=block[1]))
-    return [span for span in kept if _says_something(text[span.start : span.end])]
+    telling = [span for span in kept if _says_something(text[span.start : span.end])]
+    return _with_lead_ins(text, telling)
+
+
+def _with_lead_ins(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Return ``spans``; what announces a block (``Run this:``) is made one with it, if not long."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        announced = last is not None and text[: last.end].endswith((":", "："))
+        block = text.startswith(("```", "~~~", "|"), span.start)
+        if last is not None and announced and block and span.end - last.start <= _LONGEST_BLOCK:
+            joined[-1] = Span(start=last.start, end=span.end)
+        else:
+            joined.append(span)
+    return joined
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
