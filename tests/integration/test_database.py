@@ -171,6 +171,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_do_not_fail(tmp_path: Path) -> None:
     """From the very beginning: they also race to make the tables."""
     url = f"sqlite:///{tmp_path}/made.db"
@@ -207,6 +208,7 @@ Database(sys.argv[1]).close()
 """
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_database_at_once_do_not_fail(tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(

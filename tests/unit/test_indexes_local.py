@@ -57,6 +57,25 @@ def test_it_is_worn_by_what_was_replaced_and_by_nothing_else(tmp_path: Path) -> 
     assert open_index(tmp_path).state == index.state
 
 
+def test_it_is_worn_by_a_crash_in_the_middle_of_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then tantivy may hold entries that nobody counted."""
+    index = filled(tmp_path)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wenqu.indexes.vectors.VectorIndex.save", crash)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(index.apply(stream(change_of(4, document_of("new", "c")))))
+    monkeypatch.undo()
+    again = open_index(tmp_path)
+    assert (again.state.applied, again.state.worn) == (3, True)
+    asyncio.run(again.apply(stream(change_of(4, document_of("new", "c"))), anew=True))
+    assert not again.state.worn
+
+
 def test_a_large_one_is_worn_only_by_a_tenth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,8 @@ changes = Table(
     Column("document_id", String(16), nullable=False),
     Column("version", Integer, nullable=False, comment="0 where the document was removed"),
     Index(None, "kb_id", "number"),
+    # A document's next version is looked up at each put.
+    Index(None, "kb_id", "document_id"),
     # Numbers must only grow, also when the newest rows are gone.
     sqlite_autoincrement=True,
 )

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_changes_kb_id_number", "changes", ["kb_id", "number"])
+    op.create_index("ix_changes_kb_id_document_id", "changes", ["kb_id", "document_id"])
 
 
 def _create_documents() -> None:
