@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+
+POSTGRES = os.environ.get("WENQU_TEST_POSTGRES_URL")
 
 
 def test_migrations_build_what_the_tables_say(tmp_path: Path) -> None:
@@ -171,10 +175,33 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+def drop_everything(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    engine.dispose()
+
+
 @pytest.mark.slow
-def test_processes_that_write_at_once_do_not_fail(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=pytest.mark.skipif(
+                not POSTGRES, reason="set WENQU_TEST_POSTGRES_URL to an empty database"
+            ),
+        ),
+    ],
+)
+def test_processes_that_write_at_once_do_not_fail(tmp_path: Path, kind: str) -> None:
     """From the very beginning: they also race to make the tables."""
     url = f"sqlite:///{tmp_path}/made.db"
+    if kind == "postgresql":
+        url = str(POSTGRES)
+        drop_everything(url)
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, url, name], stderr=subprocess.PIPE, text=True

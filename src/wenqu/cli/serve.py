@@ -26,4 +26,4 @@ def serve_forever(session: Session, *, host: str | None, port: int | None, kb: s
             on_ready=lambda url: session.note("cli.serve.ready", url=url),
         )
 
-    session.run(work)
+    session.run(work, interrupted="cli.serve.stopped")

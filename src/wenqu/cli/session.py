@@ -123,8 +123,15 @@ class Session:
         """Print data, and nothing else, to standard output."""
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
 
-    def run(self, work: Callable[[App], Awaitable[T]]) -> T:
-        """Open wenqu, do the work, close it; an error is shown and ends the program."""
+    def run(
+        self, work: Callable[[App], Awaitable[T]], *, interrupted: str = "cli.interrupted"
+    ) -> T:
+        """Open wenqu, do the work, close it; an error is shown and ends the program.
+
+        Args:
+            work: What to do.
+            interrupted: Key of what to say when the user stops it.
+        """
         from wenqu.app import open_app
         from wenqu.cli.progress import DownloadBar
 
@@ -138,7 +145,7 @@ class Session:
         except WenquError as error:
             fail(error, self.locale)
         except KeyboardInterrupt:
-            self.note("cli.interrupted")
+            self.note(interrupted)
             raise typer.Exit(Exit.INTERRUPTED) from None
 
 
