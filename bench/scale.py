@@ -210,7 +210,7 @@ async def _put(
 async def index(plan: Plan) -> dict[str, float]:
     """Build the index anew from the database."""
     async with open_app(plan.settings) as app:
-        folder = app.index_folder(await app.bases.get(KB))
+        folder = app.indexes_dir / str((await app.bases.get(KB)).id)
         for old in sorted(folder.rglob("*"), reverse=True):
             old.rmdir() if old.is_dir() else old.unlink()
         begun = process_time()
@@ -321,7 +321,8 @@ def show_server(plan: Plan, asked: Sequence[str]) -> None:
         if stage != "total"
     }
     print(
-        "  of it, p50   " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in stages.items()) + " ms"
+        "  by stage     " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in stages.items()) + " ms, "
+        "p50 each; lexical runs beside embed and dense"
     )
     print(
         f"server memory  {held:.0f} MB, at most {peak:.0f} MB "

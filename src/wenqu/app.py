@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wenqu.pipeline.ingest import FileOutcome, Ingester, IngestReport
     from wenqu.pipeline.project import Projector
     from wenqu.pipeline.retrieve import Retriever
-    from wenqu.protocols import ChatModel, Embedder, Index
+    from wenqu.protocols import ChatModel, Embedder
     from wenqu.settings import Settings
     from wenqu.stores.bases import DatabaseKnowledgeBases
     from wenqu.stores.blobs import Blobs
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-__all__ = ["DEFAULT_CHAT_MODEL", "App", "open_app"]
+__all__ = ["DEFAULT_BASE", "DEFAULT_CHAT_MODEL", "App", "open_app"]
+
+DEFAULT_BASE = "default"
+"""The knowledge base that is meant where none is named and there is not just one."""
 
 DEFAULT_CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 _EVIDENCE_HITS = 12
@@ -129,6 +132,11 @@ class App:
 
         return Blobs(self.settings.home / "blobs")
 
+    @property
+    def indexes_dir(self) -> Path:
+        """Where the indexes are, a folder a knowledge base; each may be deleted at any time."""
+        return self.settings.home / "indexes"
+
     # Models
 
     async def embedder(self) -> Embedder:
@@ -143,7 +151,7 @@ class App:
                 from wenqu.models.e5 import open_embedder
 
                 entry = find(self.settings.models.embedder)
-                await asyncio.to_thread(self.pull, entry)
+                await asyncio.to_thread(self.pull, entry.name)
                 self._embedder = await asyncio.to_thread(
                     open_embedder,
                     entry,
@@ -173,16 +181,17 @@ class App:
             self._chat = self._new_chat_model()
         return self._chat
 
-    def pull(self, entry: ModelEntry) -> Path:
+    def pull(self, name: str) -> Path:
         """Return the file of a model, fetching it where it is not on this machine; blocks.
 
         Raises:
+            NotFoundError: The catalog has no such model.
             DownloadError: No source has it, or what came is not what was asked for.
         """
-        from wenqu.models.fetch import located, pull
+        from wenqu.models.catalog import find
+        from wenqu.models.fetch import pull
 
-        folder = self.settings.models_dir
-        return located(entry, folder) or pull(entry, folder, self._on_download)
+        return pull(find(name), self.settings.models_dir, self._on_download)
 
     def models(self) -> list[tuple[ModelEntry, Path | None]]:
         """Return the models of the catalog, each with its file where it is on this machine."""
@@ -190,16 +199,6 @@ class App:
         from wenqu.models.fetch import located
 
         return [(entry, located(entry, self.settings.models_dir)) for entry in CATALOG.values()]
-
-    def model(self, name: str) -> ModelEntry:
-        """Return what the catalog says of a model.
-
-        Raises:
-            NotFoundError: It has no such model.
-        """
-        from wenqu.models.catalog import find
-
-        return find(name)
 
     def verify(self, entry: ModelEntry) -> bool:
         """Say whether a model's file has the right hash; reads all of it."""
@@ -282,6 +281,17 @@ class App:
         await (await self._projector()).current(base.id)
         return report
 
+    async def base(self, name: str | None) -> KnowledgeBase:
+        """Return the knowledge base of that name; without one the only one, else ``default``.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        if name is None:
+            bases = await self.bases.list()
+            name = bases[0].name if len(bases) == 1 else DEFAULT_BASE
+        return await self.bases.get(name)
+
     async def ensure_base(self, name: str) -> KnowledgeBase:
         """Return the knowledge base, created where it is missing.
 
@@ -302,13 +312,9 @@ class App:
         from wenqu.indexes.local import discard
 
         base = await self.bases.delete(name)
-        await asyncio.to_thread(discard, self.index_folder(base))
+        await asyncio.to_thread(discard, self.indexes_dir / str(base.id))
         await self._drop_unused_blobs()
         return base
-
-    def index_folder(self, kb: KnowledgeBase) -> Path:
-        """Return where the index of a knowledge base is; it may be deleted at any time."""
-        return _index_folder(self.settings.home, kb.id)
 
     async def find_document(self, kb: KnowledgeBase, name: str) -> DocumentInfo:
         """Return the document that ``name`` means: an id, a source, or the end of one source.
@@ -330,7 +336,7 @@ class App:
 
     async def search(
         self,
-        kb: str,
+        kb: str | None,
         text: str,
         *,
         top: int = 10,
@@ -342,18 +348,18 @@ class App:
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
         """
-        base = await self.bases.get(kb)
+        base = await self.base(kb)
         retriever = await self._retriever()
         query = Query(text=normalize(text))
         return await retriever.search(base.id, query, top=top, order=order)
 
     async def ask(
-        self, kb: str, question: str, *, use_llm: bool = True
+        self, kb: str | None, question: str, *, use_llm: bool = True
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question from a knowledge base: sources first, then text, then the whole.
 
         Args:
-            kb: Name of the knowledge base.
+            kb: Name of the knowledge base; see ``base``.
             question: In Chinese or English; the answer is in the same language.
             use_llm: Whether a language model may write; without one the best sentences are quoted.
 
@@ -427,10 +433,13 @@ class App:
 
     async def _projector(self) -> Projector:
         if self._indexes is None:
+            from wenqu.indexes.local import LocalIndexes
             from wenqu.pipeline.project import Projector
+            from wenqu.text import chunk, tokenize
 
             embedder = await self.embedder()
-            indexes = _LocalIndexes(self.settings.home, embedder)
+            made_with = f"{chunk.FINGERPRINT};{tokenize.FINGERPRINT};{embedder.fingerprint}"
+            indexes = LocalIndexes(self.indexes_dir, made_with, embedder.dimension)
             self._indexes = Projector(self.changes, indexes, embedder.fingerprint)
         return self._indexes
 
@@ -476,27 +485,3 @@ class App:
         for base in await self.bases.list():
             used.update(version.content_hash for version in await self.documents.versions(base.id))
         await asyncio.to_thread(self.blobs.keep_only, used)
-
-
-class _LocalIndexes:
-    """``IndexFactory`` over folders, one a knowledge base."""
-
-    def __init__(self, home: Path, embedder: Embedder) -> None:
-        self._home = home
-        self._embedder = embedder
-
-    def open(self, kb: int) -> Index:
-        from wenqu.indexes.local import LocalIndex
-        from wenqu.text import chunk, tokenize
-
-        made_with = f"{chunk.FINGERPRINT};{tokenize.FINGERPRINT};{self._embedder.fingerprint}"
-        return LocalIndex(_index_folder(self._home, kb), made_with, self._embedder.dimension)
-
-    def discard(self, kb: int) -> None:
-        from wenqu.indexes.local import discard
-
-        discard(_index_folder(self._home, kb))
-
-
-def _index_folder(home: Path, kb: int) -> Path:
-    return home / "indexes" / str(kb)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["ask_question"]
 
 
-def ask_question(session: Session, kb: str, question: str, *, use_llm: bool, as_json: bool) -> None:
+def ask_question(
+    session: Session, kb: str | None, question: str, *, use_llm: bool, as_json: bool
+) -> None:
     """Ask, and show the answer as text while it is written, or as JSON at its end."""
     streamed: list[str] = []
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["list_documents", "remove_documents", "show_document"]
 
 
-def list_documents(session: Session, kb: str, *, as_json: bool) -> None:
+def list_documents(session: Session, kb: str | None, *, as_json: bool) -> None:
     """Show the documents of a knowledge base."""
 
     async def work(app: App) -> Sequence[DocumentInfo]:
-        base = await app.bases.get(kb)
+        base = await app.base(kb)
         return await app.documents.documents(base.id)
 
     infos = session.run(work)
@@ -28,17 +28,19 @@ def list_documents(session: Session, kb: str, *, as_json: bool) -> None:
         session.print_json([document_info_payload(info) for info in infos])
         return
     if not infos:
-        session.note("cli.doc.none", kb=kb)
+        session.note("cli.doc.none")
     for info in infos:
         chunks = session.text("cli.add.chunks", count=info.chunks)
         session.out.print(f"{info.id}  {info.title}  {chunks}  {info.source}", markup=False)
 
 
-def show_document(session: Session, kb: str, name: str, *, chunks: bool, as_json: bool) -> None:
+def show_document(
+    session: Session, kb: str | None, name: str, *, chunks: bool, as_json: bool
+) -> None:
     """Show the text of a document, or its chunks with their spans."""
 
     async def work(app: App) -> tuple[Document, Sequence[Chunk]]:
-        base = await app.bases.get(kb)
+        base = await app.base(kb)
         info = await app.find_document(base, name)
         document = await app.documents.document(base.id, info.id)
         return document, await app.changes.document_chunks(base.id, info.id)
@@ -60,12 +62,12 @@ def show_document(session: Session, kb: str, name: str, *, chunks: bool, as_json
         session.out.print(chunk.text, markup=False)
 
 
-def remove_documents(session: Session, kb: str, names: Sequence[str]) -> None:
+def remove_documents(session: Session, kb: str | None, names: Sequence[str]) -> None:
     """Remove documents by id, source, or the end of a source."""
 
     async def work(app: App) -> int:
-        base = await app.bases.get(kb)
+        base = await app.base(kb)
         infos = [await app.find_document(base, name) for name in names]
         return await app.remove_documents(base, [info.id for info in infos])
 
-    session.note("cli.doc.removed", count=session.run(work), kb=kb)
+    session.note("cli.doc.removed", count=session.run(work))

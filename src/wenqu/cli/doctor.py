@@ -129,7 +129,7 @@ async def _database(session: Session, app: App) -> Check:
             message,
             error.hint(session.locale),
         )
-    indexes = [_index(session, base.name, app.index_folder(base)) for base in bases]
+    indexes = [_index(session, base.name, app.indexes_dir / str(base.id)) for base in bases]
     detail = session.text(
         "cli.doctor.database",
         bases=len(bases),

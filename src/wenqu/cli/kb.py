@@ -72,11 +72,11 @@ def delete_base(session: Session, name: str, *, yes: bool) -> None:
     session.note("cli.kb.deleted", name=base.name, documents=base.documents)
 
 
-def show_stats(session: Session, name: str, *, as_json: bool) -> None:
+def show_stats(session: Session, name: str | None, *, as_json: bool) -> None:
     """Show what one knowledge base holds."""
 
     async def work(app: App) -> KnowledgeBase:
-        return await app.bases.get(name)
+        return await app.base(name)
 
     base = session.run(work)
     if as_json:

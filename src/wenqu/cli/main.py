@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from wenqu.cli.session import (
-    DEFAULT_KB,
     Exit,
     HomeOption,
     JsonOption,
@@ -37,6 +36,9 @@ app.add_typer(doc_app, name="doc")
 app.add_typer(models_app, name="models")
 
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
+OptionalNameArgument = Annotated[
+    str | None, typer.Argument(help=system_text("cli.option.kb"), show_default=False)
+]
 DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
 
 
@@ -80,7 +82,7 @@ def main(
 def add(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help=system_text("cli.add.paths"))],
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help=system_text("cli.add.ignore"))
     ] = None,
@@ -89,11 +91,12 @@ def add(
     home: HomeOption = None,
 ) -> None:
     """Add files and folders."""
+    from wenqu.app import DEFAULT_BASE
     from wenqu.cli.add import add_files
 
     add_files(
         Session.begin(context, home),
-        kb,
+        kb or DEFAULT_BASE,
         paths,
         ignore=ignore or [],
         prune=prune,
@@ -105,7 +108,7 @@ def add(
 def ask(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help=system_text("cli.ask.question"))],
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     llm: Annotated[bool, typer.Option("--llm/--no-llm", help=system_text("cli.ask.llm"))] = True,
     json_output: JsonOption = False,
     home: HomeOption = None,
@@ -120,7 +123,7 @@ def ask(
 def search(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help=system_text("cli.search.question"))],
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     top: Annotated[
         int, typer.Option("--top", "-n", min=1, max=1000, help=system_text("cli.search.top"))
     ] = 10,
@@ -214,7 +217,7 @@ def kb_delete(
 @kb_app.command("stats", help=system_text("cli.kb.stats.help"))
 def kb_stats(
     context: typer.Context,
-    name: NameArgument = DEFAULT_KB,
+    name: OptionalNameArgument = None,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -227,7 +230,7 @@ def kb_stats(
 @doc_app.command("list", help=system_text("cli.doc.list.help"))
 def doc_list(
     context: typer.Context,
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -241,7 +244,7 @@ def doc_list(
 def doc_show(
     context: typer.Context,
     document: DocumentArgument,
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     chunks: Annotated[
         bool, typer.Option("--chunks", help=system_text("cli.doc.show.chunks"))
     ] = False,
@@ -258,7 +261,7 @@ def doc_show(
 def doc_remove(
     context: typer.Context,
     documents: Annotated[list[str], typer.Argument(help=system_text("cli.argument.document"))],
-    kb: KbOption = DEFAULT_KB,
+    kb: KbOption = None,
     home: HomeOption = None,
 ) -> None:
     """Remove documents."""

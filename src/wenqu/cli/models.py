@@ -52,7 +52,7 @@ def pull_models(session: Session, names: Sequence[str]) -> None:
 
     async def work(app: App) -> None:
         for name in wanted:
-            path = await asyncio.to_thread(app.pull, app.model(name))
+            path = await asyncio.to_thread(app.pull, name)
             session.note("cli.models.pulled", name=name, path=path)
 
     session.run(work)

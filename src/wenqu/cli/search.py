@@ -17,7 +17,9 @@ __all__ = ["search_passages"]
 _SHOWN = 240
 
 
-def search_passages(session: Session, kb: str, question: str, *, top: int, as_json: bool) -> None:
+def search_passages(
+    session: Session, kb: str | None, question: str, *, top: int, as_json: bool
+) -> None:
     """Search and show the hits."""
 
     async def work(app: App) -> SearchHits:

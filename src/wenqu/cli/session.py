@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from wenqu.settings import Settings
 
 __all__ = [
-    "DEFAULT_KB",
     "Exit",
     "HomeOption",
     "JsonOption",
@@ -43,8 +42,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-DEFAULT_KB = "default"
 
 
 class Exit(IntEnum):
@@ -68,7 +65,9 @@ HomeOption = Annotated[
     typer.Option("--home", help=system_text("cli.option.home"), show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help=system_text("cli.option.json"))]
-KbOption = Annotated[str, typer.Option("--kb", "-k", help=system_text("cli.option.kb"))]
+KbOption = Annotated[
+    str | None, typer.Option("--kb", "-k", help=system_text("cli.option.kb"), show_default=False)
+]
 
 
 @dataclass(slots=True)

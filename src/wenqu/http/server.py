@@ -51,7 +51,7 @@ class _AskBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     question: str
-    kb: str = "default"
+    kb: str | None = None
     llm: bool = True
     stream: bool = True
 
@@ -60,7 +60,7 @@ class _SearchQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     q: str
-    kb: str = "default"
+    kb: str | None = None
     top: int = Field(default=10, ge=1, le=100)
     lang: str | None = None
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from wenqu.protocols import Change, LexicalHits, Scored
 
-__all__ = ["LocalIndex", "discard"]
+__all__ = ["LocalIndex", "LocalIndexes", "discard"]
 
 _FORMAT = "local-1"
 _WORN_SHARE = 0.1
@@ -233,3 +233,30 @@ class LocalIndex:
         return IndexMismatchError(
             "error.index_mismatch", path=str(self._folder), found=found, wanted=wanted
         )
+
+
+class LocalIndexes:
+    """Opens and discards indexes in one folder, each in a folder named by its knowledge base's id.
+
+    Args:
+        folder: Where they are.
+        fingerprint: Of chunker, tokeniser and embedder together.
+        dimension: Length of a vector.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, dimension: int) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._dimension = dimension
+
+    def open(self, kb: int) -> LocalIndex:
+        """Open an index, empty where there is none.
+
+        Raises:
+            IndexMismatchError: It was made with another fingerprint, or is damaged.
+        """
+        return LocalIndex(self._folder / str(kb), self._fingerprint, self._dimension)
+
+    def discard(self, kb: int) -> None:
+        """Delete an index."""
+        discard(self._folder / str(kb))
