@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wenqu.app import DEFAULT_BASE, App, open_app
+from wenqu.errors import NotFoundError
+from wenqu.testing.embedder import FakeEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+
+def with_app(home: Path, work: Callable[[App], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with open_app(home=home, embedder=FakeEmbedder()) as app:
+            await work(app)
+
+    asyncio.run(run())
+
+
+def test_without_a_name_the_only_knowledge_base_is_meant(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        made = await app.bases.create("handbook")
+        assert (await app.base(None)).id == made.id
+
+    with_app(tmp_path, work)
+
+
+def test_without_a_name_and_with_several_default_is_meant(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        await app.bases.create("one")
+        await app.bases.create("two")
+        with pytest.raises(NotFoundError) as missing:
+            await app.base(None)
+        assert DEFAULT_BASE in missing.value.message("en")
+        made = await app.bases.create(DEFAULT_BASE)
+        assert (await app.base(None)).id == made.id
+
+    with_app(tmp_path, work)
+
+
+def test_a_deleted_knowledge_base_leaves_no_index_behind(tmp_path: Path) -> None:
+    file = tmp_path / "note.md"
+    file.write_text("The kettle is in the kitchen.", "utf-8")
+
+    async def work(app: App) -> None:
+        await app.add("notes", [file])
+        base = await app.base("notes")
+        assert (app.indexes_dir / str(base.id) / "manifest.json").exists()
+        await app.delete_base("notes")
+        assert not (app.indexes_dir / str(base.id)).exists()
+        with pytest.raises(NotFoundError):
+            await app.search("notes", "kettle")
+
+    with_app(tmp_path / "home", work)
