@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wenqu.cli.session import Exit
 from wenqu.http.server import serve
 
 if TYPE_CHECKING:
@@ -26,4 +27,6 @@ def serve_forever(session: Session, *, host: str | None, port: int | None, kb: s
             on_ready=lambda url: session.note("cli.serve.ready", url=url),
         )
 
-    session.run(work, interrupted="cli.serve.stopped")
+    # To be interrupted is how a server ends, and it may end before it is told so twice.
+    session.run(work, interrupted=Exit.DONE, said="cli.serve.stopped")
+    session.note("cli.serve.stopped")

@@ -123,13 +123,18 @@ class Session:
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
 
     def run(
-        self, work: Callable[[App], Awaitable[T]], *, interrupted: str = "cli.interrupted"
+        self,
+        work: Callable[[App], Awaitable[T]],
+        *,
+        interrupted: Exit = Exit.INTERRUPTED,
+        said: str = "cli.interrupted",
     ) -> T:
         """Open wenqu, do the work, close it; an error is shown and ends the program.
 
         Args:
             work: What to do.
-            interrupted: Key of what to say when the user stops it.
+            interrupted: The exit code when the user stops it.
+            said: Key of what is said then.
         """
         from wenqu.app import open_app
         from wenqu.cli.progress import DownloadBar
@@ -144,8 +149,8 @@ class Session:
         except WenquError as error:
             fail(error, self.locale)
         except KeyboardInterrupt:
-            self.note(interrupted)
-            raise typer.Exit(Exit.INTERRUPTED) from None
+            self.note(said)
+            raise typer.Exit(interrupted) from None
 
 
 def fail(error: WenquError, locale: Locale) -> NoReturn:

@@ -147,13 +147,14 @@ async function ask(question) {
   $("facts").textContent = "";
   showAnswer("");
   showSources([]);
-  showStatus(say("searching"));
   let written = "";
   try {
+    await ready;
+    showStatus(say("searching"));
     const response = await fetch(`/api/ask?lang=${document.documentElement.lang}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ question, kb: $("kb").value }),
+      body: JSON.stringify({ question, kb: $("kb").value || null }),
       signal: running.signal,
     });
     if (!response.ok) throw await response.json();
@@ -187,9 +188,13 @@ $("question").addEventListener("keydown", (event) => {
 $("language").addEventListener("click", () =>
   setLanguage(document.documentElement.lang === "zh" ? "en" : "zh"));
 
-try {
-  await setLanguage();
-  await loadBases();
-} catch (error) {
-  showError(error);
+async function start() {
+  try {
+    await setLanguage();
+    await loadBases();
+  } catch (error) {
+    showError(error);
+  }
 }
+// A question may be asked before the page knows its knowledge bases: it waits for this.
+const ready = start();
