@@ -16,7 +16,7 @@ import httpx
 from wenqu.errors import ChatError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 
     from wenqu.types import Message
 
@@ -155,10 +155,11 @@ class OpenAIChat:
             if not finished and (piece := self._content(data, "delta")):
                 yield piece
 
-    async def _next_line(self, lines: AsyncIterator[str]) -> str | None:
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what goes wrong while a response arrives into a ``ChatError``."""
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await anext(lines, None)
+            yield
         except (TimeoutError, httpx.TimeoutException) as error:
             raise self._timed_out(error) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -166,16 +167,15 @@ class OpenAIChat:
                 "error.chat_broken", url=self._shown_url, reason=str(error) or repr(error)
             ) from None
 
+    async def _next_line(self, lines: AsyncIterator[str]) -> str | None:
+        with self._translated():
+            async with asyncio.timeout(self._timeout_s):
+                return await anext(lines, None)
+
     async def _whole(self, response: httpx.Response) -> str:
-        try:
+        with self._translated():
             async with asyncio.timeout(self._timeout_s):
                 data = await response.aread()
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise self._timed_out(error) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise ChatError(
-                "error.chat_broken", url=self._shown_url, reason=str(error) or repr(error)
-            ) from None
         return self._content(data.decode("utf-8", "replace"), "message")
 
     def _content(self, data: str, part: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from wenqu.errors import StoreError
 from wenqu.protocols import Change
 from wenqu.stores.batches import batched
-from wenqu.stores.documents import document_info
+from wenqu.stores.documents import INFO_COLUMNS, document_info
 from wenqu.stores.schema import changes, chunks, documents, embeddings
 from wenqu.types import Chunk, DocumentInfo
 
@@ -62,15 +62,7 @@ class DatabaseChangeLog:
             found = {}
             for some in batched(chunk_ids):
                 query = (
-                    select(
-                        *_CHUNK_COLUMNS,
-                        documents.c.source,
-                        documents.c.title,
-                        documents.c.language,
-                        documents.c.version,
-                        documents.c.chunk_count,
-                        documents.c.characters,
-                    )
+                    select(*_CHUNK_COLUMNS, *INFO_COLUMNS)
                     .join(
                         documents,
                         (documents.c.kb_id == chunks.c.kb_id)
@@ -79,7 +71,7 @@ class DatabaseChangeLog:
                     .where(chunks.c.kb_id == kb, chunks.c.id.in_(some))
                 )
                 for row in connection.execute(query).mappings():
-                    info = document_info({**row, "id": row["document_id"]})
+                    info = document_info(row)
                     found[row["id"]] = (_chunk(row), info)
             return found
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wenqu.protocols import PutDocument
     from wenqu.stores.database import Database
 
-__all__ = ["DatabaseDocuments", "document_info", "drop_orphan_embeddings"]
+__all__ = ["INFO_COLUMNS", "DatabaseDocuments", "document_info", "drop_orphan_embeddings"]
 
 
 class DatabaseDocuments:
@@ -80,7 +80,7 @@ class DatabaseDocuments:
 
     async def documents(self, kb: int) -> Sequence[DocumentInfo]:
         """See the protocol."""
-        query = select(*_INFO_COLUMNS).where(documents.c.kb_id == kb).order_by(documents.c.source)
+        query = select(*INFO_COLUMNS).where(documents.c.kb_id == kb).order_by(documents.c.source)
         return await self._database.read(
             lambda connection: [document_info(row) for row in connection.execute(query).mappings()]
         )
@@ -105,8 +105,8 @@ class DatabaseDocuments:
         )
 
 
-_INFO_COLUMNS = (
-    documents.c.id,
+INFO_COLUMNS = (
+    documents.c.id.label("info_id"),
     documents.c.source,
     documents.c.title,
     documents.c.language,
@@ -117,9 +117,9 @@ _INFO_COLUMNS = (
 
 
 def document_info(row: Mapping[Any, Any]) -> DocumentInfo:
-    """Return the document that a row of the info columns describes."""
+    """Return the document that a row of ``INFO_COLUMNS`` describes."""
     return DocumentInfo(
-        id=row["id"],
+        id=row["info_id"],
         source=row["source"],
         title=row["title"],
         language=row["language"],

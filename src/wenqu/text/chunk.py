@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from wenqu.text.sentences import sentences, soft_cuts, strip_span
+from wenqu.text.sentences import cut_softly, sentences, strip_span
 from wenqu.types import BlockKind, Chunk, Span, chunk_id
 
 if TYPE_CHECKING:
@@ -269,20 +269,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
 
 def _fitting(text: str, span: Span, tokens: _Tokens) -> Iterator[Span]:
     """Cut a sentence that is too large: after the last comma or space that fits, else hard."""
-    start = span.start
-    while not tokens.fits(start, span.end):
-        cut = limit = tokens.furthest(start, span.end)
-        if limit >= span.end:
-            break
-        for soft in soft_cuts(text, (start + limit) // 2, limit):
-            cut = soft
-        piece = strip_span(text, start, cut)
-        if piece is not None:
-            yield piece
-        start = cut
-    last = strip_span(text, start, span.end)
-    if last is not None:
-        yield last
+    return cut_softly(text, span, lambda start: tokens.furthest(start, span.end))
 
 
 def _settled(chunks: list[list[_Unit]], tokens: _Tokens) -> list[list[_Unit]]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from wenqu.types import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["MAX_SENTENCE", "sentences", "soft_cuts", "strip_span"]
+__all__ = ["MAX_SENTENCE", "cut_softly", "sentences", "soft_cuts", "strip_span"]
 
 MAX_SENTENCE = 400
 """Longest sentence in code points; a longer one is cut at softer punctuation."""
@@ -158,11 +158,18 @@ def strip_span(text: str, start: int, end: int) -> Span | None:
     return Span(start=start, end=end) if start < end else None
 
 
-def _limited(text: str, span: Span) -> Iterator[Span]:
+def cut_softly(text: str, span: Span, furthest: Callable[[int], int]) -> Iterator[Span]:
+    """Cut a span into pieces: each ends at the last soft place in its second half, else hard.
+
+    Args:
+        text: What the span is of.
+        span: What to cut.
+        furthest: Says for a start how far a piece may reach; the span's end or more ends it.
+    """
     start = span.start
-    while span.end - start > MAX_SENTENCE:
-        cut = start + MAX_SENTENCE
-        for soft in soft_cuts(text, start + MAX_SENTENCE // 2, start + MAX_SENTENCE):
+    while (limit := furthest(start)) < span.end:
+        cut = limit
+        for soft in soft_cuts(text, (start + limit) // 2, limit):
             cut = soft
         piece = strip_span(text, start, cut)
         if piece is not None:
@@ -171,3 +178,7 @@ def _limited(text: str, span: Span) -> Iterator[Span]:
     last = strip_span(text, start, span.end)
     if last is not None:
         yield last
+
+
+def _limited(text: str, span: Span) -> Iterator[Span]:
+    return cut_softly(text, span, lambda start: start + MAX_SENTENCE)
