@@ -287,10 +287,11 @@ class App:
         Raises:
             NotFoundError: There is none of that name.
         """
-        if name is None:
-            bases = await self.bases.list()
-            name = bases[0].name if len(bases) == 1 else DEFAULT_BASE
-        return await self.bases.get(name)
+        return await self.bases.get(name or await self._meant())
+
+    async def _meant(self) -> str:
+        names = await self.bases.names()
+        return names[0] if len(names) == 1 else DEFAULT_BASE
 
     async def ensure_base(self, name: str) -> KnowledgeBase:
         """Return the knowledge base, created where it is missing.
@@ -348,10 +349,10 @@ class App:
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
         """
-        base = await self.base(kb)
+        base = await self.bases.id_of(kb or await self._meant())
         retriever = await self._retriever()
         query = Query(text=normalize(text))
-        return await retriever.search(base.id, query, top=top, order=order)
+        return await retriever.search(base, query, top=top, order=order)
 
     async def ask(
         self, kb: str | None, question: str, *, use_llm: bool = True

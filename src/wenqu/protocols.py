@@ -182,7 +182,17 @@ class KnowledgeBaseStore(Protocol):
         """
 
     async def list(self) -> Sequence[KnowledgeBase]:
-        """Return all, by name."""
+        """Return all with their counts, by name."""
+
+    async def id_of(self, name: str) -> int:
+        """Return its id without counting anything, which each question needs.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+
+    async def names(self) -> Sequence[str]:
+        """Return the names of all, without counting anything."""
 
     async def delete(self, name: str) -> KnowledgeBase:
         """Delete it with all its documents, and return what it was.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxEngine"]
 
 # Raise it when the graph below changes: it names the cached file.
-_VERSION = 1
+_VERSION = 2
 _FUSED = "com.microsoft"
 _LARGEST = 63  # of a 7-bit weight
 

@@ -57,6 +57,19 @@ class DatabaseKnowledgeBases:
         """See the protocol."""
         return await self._database.read(lambda connection: _select(connection, None))
 
+    async def id_of(self, name: str) -> int:
+        """See the protocol."""
+        query = select(knowledge_bases.c.id).where(knowledge_bases.c.name == _tidy(name))
+        found = await self._database.read(lambda connection: connection.scalar(query))
+        if found is None:
+            raise NotFoundError("error.kb_missing", name=name)
+        return int(found)
+
+    async def names(self) -> Sequence[str]:
+        """See the protocol."""
+        query = select(knowledge_bases.c.name).order_by(knowledge_bases.c.name)
+        return await self._database.read(lambda connection: connection.scalars(query).all())
+
     async def delete(self, name: str) -> KnowledgeBase:
         """See the protocol."""
 

@@ -77,6 +77,7 @@ class KnowledgeBaseStoreContract(_StoreSuite):
             created = await stores.bases.create("规章 2024")
             assert created.name == "规章 2024"
             assert await stores.bases.get("规章 2024") == created
+            assert await stores.bases.id_of(" 规章 2024 ") == created.id
             assert (created.documents, created.chunks, created.characters) == (0, 0, 0)
 
         self._run(check)
@@ -86,6 +87,7 @@ class KnowledgeBaseStoreContract(_StoreSuite):
             for name in ("beta", "alpha", "gamma"):
                 await stores.bases.create(name)
             assert [base.name for base in await stores.bases.list()] == ["alpha", "beta", "gamma"]
+            assert list(await stores.bases.names()) == ["alpha", "beta", "gamma"]
 
         self._run(check)
 
@@ -119,6 +121,8 @@ class KnowledgeBaseStoreContract(_StoreSuite):
             for name in ("nowhere", "", "\udcff"):
                 with pytest.raises(NotFoundError):
                     await stores.bases.get(name)
+                with pytest.raises(NotFoundError):
+                    await stores.bases.id_of(name)
             with pytest.raises(NotFoundError):
                 await stores.bases.delete("nowhere")
 
