@@ -54,8 +54,13 @@ class Engine(Protocol):
     def step(self) -> int:
         """Lengths are padded to multiples of this."""
 
-    def run(self, embeds: Floats, mask: NDArray[np.int32]) -> Floats:
+    def run(self, embeds: Floats, mask: NDArray[np.int32], *, alone: bool = False) -> Floats:
         """Return the last hidden states: (texts, length, hidden) → the same shape.
+
+        Args:
+            embeds: Summed embeddings.
+            mask: 1 for a token and 0 for padding, shape (texts, length).
+            alone: Somebody waits for this and nothing else runs: take every core.
 
         Raises:
             ModelError: The engine failed.
@@ -163,7 +168,7 @@ class E5Embedder:
         rows = [[ids[at] for at in group] for group in groups]
         if kind == "query" or len(groups) == 1:
             # A question does not wait in the queue behind the documents of an ingest.
-            done = [self._vectors(engine, some) for some in rows]
+            done = [self._vectors(engine, some, alone=True) for some in rows]
         else:
             done = list(self._workers.map(lambda some: self._vectors(engine, some), rows))
         for group, found in zip(groups, done, strict=True):
@@ -174,7 +179,7 @@ class E5Embedder:
         """Stop the workers."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _vectors(self, engine: Engine, rows: list[list[int]]) -> Floats:
+    def _vectors(self, engine: Engine, rows: list[list[int]], *, alone: bool = False) -> Floats:
         """Return mean-pooled vectors of length 1 of rows of ids, shortest row first."""
         step = engine.step
         length = min(-(-len(rows[-1]) // step) * step, _MAX_TOKENS)
@@ -186,7 +191,7 @@ class E5Embedder:
             mask[at, : len(row)] = 1
         embeds = self._blob.rows(ids.reshape(-1)).reshape(len(rows), length, -1)
         embeds += self._positions[:length]
-        states = engine.run(embeds, mask)
+        states = engine.run(embeds, mask, alone=alone)
         # Its own length divides each sum, but the norm would take that away again.
         sums: Floats = np.einsum("tlh,tl->th", states, mask.astype(np.float32))
         sums /= np.linalg.norm(sums, axis=1, keepdims=True)
@@ -232,7 +237,7 @@ class E5Embedder:
             return OpenVinoEngine(self._blob, self._threads)
         from wenqu.models.onnx import OnnxEngine
 
-        return OnnxEngine(self._blob, self._path.parent)
+        return OnnxEngine(self._blob, self._path.parent, self._threads)
 
 
 def _has_amx(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -67,11 +67,9 @@ class OpenVinoEngine:
         """The engine and its arithmetic."""
         return "openvino-bf16" if self._half else "openvino-f32"
 
-    def run(self, embeds: Floats, mask: NDArray[np.int32]) -> Floats:
-        """Return the last hidden states: (texts, length, hidden) → the same shape.
-
-        ``mask`` is 1 for a token and 0 for padding, shape (texts, length).
-        """
+    def run(self, embeds: Floats, mask: NDArray[np.int32], *, alone: bool = False) -> Floats:
+        """Return the last hidden states; OpenVINO shares the cores out by itself."""
+        del alone
         try:
             request = self._requests.get_nowait()
         except queue.Empty:

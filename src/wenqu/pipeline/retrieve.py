@@ -114,12 +114,13 @@ class Retriever:
         words, (vector, meaning) = await asyncio.gather(by_words(), by_meaning())
         with watch.stage("fuse"):
             # What one side found is scored by the other too: fusion compares like with like.
-            found = {hit.chunk_id for hit in words.hits}, {hit.chunk_id for hit in meaning}
-            if unscored := found[0] - found[1]:
-                meaning = [*meaning, *await index.dense(vector, 0, also=unscored)]
-            if unscored := found[1] - found[0]:
-                more = await index.lexical(query.text, 0, also=unscored)
-                words = replace(words, hits=[*words.hits, *more.hits])
+            by_word, by_sense = ({hit.chunk_id for hit in hits} for hits in (words.hits, meaning))
+            more_words, more_meaning = await asyncio.gather(
+                index.lexical(query.text, 0, also=by_sense - by_word),
+                index.dense(vector, 0, also=by_word - by_sense),
+            )
+            words = replace(words, hits=[*words.hits, *more_words.hits])
+            meaning = [*meaning, *more_meaning]
             scores = self._fused(words, meaning)
         with watch.stage("fetch"):
             hits = await self._hits(kb, scores, order, top)
