@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import dataclass
@@ -136,6 +135,8 @@ class Session:
             interrupted: The exit code when the user stops it.
             said: Key of what is said then.
         """
+        import asyncio
+
         from wenqu.app import open_app
         from wenqu.cli.progress import DownloadBar
 

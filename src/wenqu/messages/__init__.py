@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ __all__ = ["Locale", "catalogue", "hint", "system_locale", "text"]
 
 Locale = Literal["zh", "en"]
 
+# Not importlib.resources, which takes as long to import as all of this.
+_FOLDER = Path(__file__).parent
 _CATALOGUE_FILES = ("errors.toml", "cli.toml", "answers.toml", "web.toml")
 
 
@@ -27,7 +29,7 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
     """Return the whole catalogue: key → {"en", "zh", maybe "en_hint", "zh_hint"}."""
     entries: dict[str, Mapping[str, str]] = {}
     for name in _CATALOGUE_FILES:
-        entries.update(tomllib.loads(files(__name__).joinpath(name).read_text("utf-8")))
+        entries.update(tomllib.loads((_FOLDER / name).read_text("utf-8")))
     return entries
 
 
