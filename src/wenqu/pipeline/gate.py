@@ -68,7 +68,7 @@ DEFAULT_MODEL = GateModel(
     own=Logistic(
         bias=-67.4,
         weights=MappingProxyType({"likeness": 73.2, "coverage": 10.7}),
-        threshold=0.15,
+        threshold=0.1,
     ),
     foreign=Logistic(bias=-2.2, weights=MappingProxyType({"lead": 100.0}), threshold=0.3),
 )
