@@ -97,38 +97,25 @@ def _libraries(session: Session) -> list[Check]:
 
 
 def _home(session: Session) -> Check:
+    name = session.text("cli.doctor.home_name")
     home = session.settings.home
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free_gb = shutil.disk_usage(existing).free / 1e9
     detail = session.text("cli.doctor.home", path=home, free=f"{free_gb:.0f}")
     if not os.access(existing, os.W_OK):
-        return Check(
-            session.text("cli.doctor.home_name"),
-            Health.BAD,
-            detail,
-            session.text("cli.doctor.unwritable"),
-        )
+        return Check(name, Health.BAD, detail, session.text("cli.doctor.unwritable"))
     if free_gb < _LOW_DISK_GB:
-        return Check(
-            session.text("cli.doctor.home_name"),
-            Health.NOTE,
-            detail,
-            session.text("cli.doctor.low_disk"),
-        )
-    return Check(session.text("cli.doctor.home_name"), Health.GOOD, detail)
+        return Check(name, Health.NOTE, detail, session.text("cli.doctor.low_disk"))
+    return Check(name, Health.GOOD, detail)
 
 
 async def _database(session: Session, app: App) -> Check:
+    name = session.text("cli.doctor.database_name")
     try:
         bases = await app.bases.list()
     except WenquError as error:
         message = error.message(session.locale)
-        return Check(
-            session.text("cli.doctor.database_name"),
-            Health.BAD,
-            message,
-            error.hint(session.locale),
-        )
+        return Check(name, Health.BAD, message, error.hint(session.locale))
     indexes = [_index(session, base.name, app.indexes_dir / str(base.id)) for base in bases]
     detail = session.text(
         "cli.doctor.database",
@@ -136,9 +123,7 @@ async def _database(session: Session, app: App) -> Check:
         documents=sum(base.documents for base in bases),
         chunks=sum(base.chunks for base in bases),
     )
-    return Check(
-        session.text("cli.doctor.database_name"), Health.GOOD, "; ".join([detail, *indexes])
-    )
+    return Check(name, Health.GOOD, "; ".join([detail, *indexes]))
 
 
 def _index(session: Session, name: str, folder: Path) -> str:

@@ -165,8 +165,7 @@ class _Door:
     async def warm(self) -> None:
         """Load the embedder and the first index, so that the first question does not wait."""
         try:
-            bases = await self._app.bases.list()
-            name = self._kb or next((base.name for base in bases), None)
+            name = self._kb or next(iter(await self._app.bases.names()), None)
             if name is not None:
                 await self._app.search(name, "warm")
         except WenquError as error:
