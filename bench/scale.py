@@ -322,7 +322,7 @@ def show_server(plan: Plan, asked: Sequence[str]) -> None:
     }
     print(
         "  by stage     " + ", ".join(f"{stage} {ms:.1f}" for stage, ms in stages.items()) + " ms, "
-        "p50 each; lexical runs beside embed and dense"
+        "p50 each; lexical runs beside dense"
     )
     print(
         f"server memory  {held:.0f} MB, at most {peak:.0f} MB "

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenqu.indexes.vectors import VectorBatch, VectorIndex
-from wenqu.protocols import Change
-from wenqu.testing.samples import DIMENSION, change_of, chunks_of, document_of, vector_of
+from wenqu.protocols import Change, Scored
+from wenqu.testing.samples import DIMENSION, change_of, document_of, vector_of
 from wenqu.types import Chunk
 
 # Sums of 16 products of float16 numbers, in another order: about 2^-20 apart.
@@ -47,6 +47,12 @@ def brute_force(
     }
 
 
+def search(
+    index: VectorIndex, query: np.ndarray, top: int, wanted: set[str] | None = None
+) -> list[Scored]:
+    return index.search(query, top, wanted, range(len(index.chunks)))
+
+
 @settings(deadline=None, max_examples=60)
 @given(changes, st.integers(0, 8), st.none() | st.sets(st.integers(1, 7)))
 def test_search_gives_what_comparing_with_every_vector_gives(
@@ -56,7 +62,7 @@ def test_search_gives_what_comparing_with_every_vector_gives(
     query = vector_of("question")
     wanted = None if only is None else {one.document_id for one in some if one.number in only}
     expected = brute_force(some, query, wanted)
-    found = index.search(query, top, wanted, ())
+    found = search(index, query, top, wanted)
     assert len(found) == min(top, len(expected))
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     for one in found:
@@ -76,7 +82,7 @@ def test_applying_changes_replaces_and_removes_whole_documents(
     kept = [change for change in first if change.document_id not in touched]
     query = vector_of("question")
     expected = brute_force([*kept, *second], query, None)
-    found = {one.chunk_id: one.score for one in index.search(query, 100, None, ())}
+    found = {one.chunk_id: one.score for one in search(index, query, 100)}
     assert found == pytest.approx(expected, abs=NEAR)
 
 
@@ -90,7 +96,7 @@ def test_a_saved_index_comes_back_bit_for_bit(some: list[Change]) -> None:
         loaded = VectorIndex.load(path)
         assert [file.name for file in Path(folder).iterdir()] == ["vectors.npz"]
     query = vector_of("question")
-    assert loaded.search(query, 100, None, ()) == index.search(query, 100, None, ())
+    assert search(loaded, query, 100) == search(index, query, 100)
     np.testing.assert_array_equal(loaded.chunks, index.chunks)
     np.testing.assert_array_equal(loaded.documents, index.documents)
 
@@ -100,16 +106,28 @@ def test_a_saved_index_comes_back_bit_for_bit(some: list[Change]) -> None:
 def test_asking_for_chunks_scores_them_as_the_ranking_does(some: list[Change]) -> None:
     index = index_of(*some)
     query = vector_of("question")
-    everything = {one.chunk_id: one.score for one in index.search(query, 100, None, ())}
-    asked = index.search(query, 0, None, [*everything, "0123456789abcdef"])
+    everything = {one.chunk_id: one.score for one in search(index, query, 100)}
+    asked = index.scores(query, [*everything, "0123456789abcdef"])
     assert {one.chunk_id: one.score for one in asked} == pytest.approx(everything, abs=NEAR)
 
 
-def test_what_is_asked_for_and_ranked_comes_once() -> None:
-    document = document_of("a", "one", "two")
-    first = chunks_of(document)[0].id
-    found = index_of(change_of(1, document)).search(vector_of("one"), 5, None, [first])
-    assert [one.chunk_id for one in found].count(first) == 1
+@settings(deadline=None, max_examples=40)
+@given(changes, st.integers(1, 4), st.integers(1, 8))
+def test_threads_that_share_a_search_find_what_one_would(
+    some: list[Change], workers: int, top: int
+) -> None:
+    index = index_of(*some)
+    query = vector_of("question")
+    shares = index.shares(workers, least=0)
+    assert [row for share in shares for row in share] == list(range(len(index.chunks)))
+    shared = [one for share in shares for one in index.search(query, top, None, share)]
+    scores = sorted((one.score for one in shared), reverse=True)[:top]
+    assert scores == [one.score for one in search(index, query, top)]
+
+
+def test_a_small_search_is_not_shared() -> None:
+    index = index_of(change_of(1, document_of("a", "one", "two")))
+    assert index.shares(2) == [range(2)]
 
 
 def test_ids_use_all_64_bits() -> None:
@@ -122,8 +140,8 @@ def test_ids_use_all_64_bits() -> None:
         vectors=vector_of("a").astype(np.float16)[None],
     )
     index = index_of(change)
-    assert [one.chunk_id for one in index.search(vector_of("a"), 1, {"f" * 16}, ())] == [chunk.id]
-    assert index.search(vector_of("a"), 1, {"0" * 16}, ()) == []
+    assert [one.chunk_id for one in search(index, vector_of("a"), 1, {"f" * 16})] == [chunk.id]
+    assert search(index, vector_of("a"), 1, {"0" * 16}) == []
 
 
 def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:

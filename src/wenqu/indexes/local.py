@@ -14,6 +14,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from wenqu.errors import IndexMismatchError
@@ -22,10 +23,9 @@ from wenqu.indexes.vectors import VectorBatch, VectorIndex
 from wenqu.protocols import IndexState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from wenqu.protocols import Change, LexicalHits, Scored
@@ -39,6 +39,8 @@ _SMALL = 20_000
 """Chunks up to which it wants that after any replacement: about two seconds' work."""
 
 _LOCK_POLL_S = 0.02
+_SEARCHERS = 2
+"""Threads that share a large search for one question; more questions take more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ class _Parts:
 
     lexical: LexicalIndex
     vectors: VectorIndex
+
+
+def _ranked(hits: Iterable[Scored]) -> list[Scored]:
+    """Return hits best first, equal scores in the order of chunk ids."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
 
 
 def discard(folder: Path) -> None:
@@ -140,7 +147,17 @@ class LocalIndex:
         also: Collection[str] = (),
     ) -> Sequence[Scored]:
         """See the protocol."""
-        return await asyncio.to_thread(self._parts.vectors.search, vector, top, documents, also)
+        vectors = self._parts.vectors
+        vector = vector.astype(np.float32)
+        searches = [
+            asyncio.to_thread(vectors.search, vector, top, documents, rows)
+            for rows in (vectors.shares(_SEARCHERS) if top else ())
+        ]
+        best = _ranked(one for found in await asyncio.gather(*searches) for one in found)[:top]
+        if not also:
+            return best
+        more = await asyncio.to_thread(vectors.scores, vector, also)
+        return _ranked({one.chunk_id: one for one in (*more, *best)}.values())
 
     async def close(self) -> None:
         """See the protocol."""

@@ -90,6 +90,8 @@ def _session(path: Path, *, threads: int) -> Any:
     # Two texts on a thread each are quicker than two threads on a text; but one text that somebody
     # waits for, a question, is a third quicker on two that spin between its operators.
     options.intra_op_num_threads = threads
+    # They stop with it: to spin on would take a core from the search that follows.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # The graph is as it should be. Left to optimise, ONNX Runtime joins Add and LayerNormalization
