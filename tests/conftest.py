@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    import uvicorn
+
+    from wenqu.testing.chat import ScriptedChat
+
+    Serving = Callable[..., AbstractContextManager[str]]
 
 # A busy machine is no failure: no test here is timed.
 hypothesis.settings.register_profile("wenqu", deadline=None)
@@ -55,3 +70,46 @@ def models_dir() -> Path:
     if located(entry, folder) is None:
         pull(entry, folder, lambda *_: None)
     return folder
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """A context manager that serves a home folder in a thread and gives the server's URL.
+
+    The server is the real one; its embedder is the fake, which needs no model.
+    """
+    return _serving
+
+
+@contextmanager
+def _serving(home: Path, chat: ScriptedChat | None, kb: str | None = None) -> Iterator[str]:
+    import uvicorn
+
+    from wenqu.app import open_app
+    from wenqu.http.server import build
+    from wenqu.settings import Settings
+    from wenqu.testing.embedder import FakeEmbedder
+
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    servers: list[uvicorn.Server] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    async def run() -> None:
+        embedder = FakeEmbedder(floor=0.75)
+        async with open_app(Settings(home=home), embedder=embedder, chat=chat) as app:
+            config = uvicorn.Config(build(app, kb=kb), log_level="error", lifespan="on")
+            servers.append(uvicorn.Server(config))
+            started.set()
+            await servers[0].serve(sockets=[listening])
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert started.wait(30)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        servers[0].should_exit = True
+        thread.join(30)
+        listening.close()
+        loop.close()

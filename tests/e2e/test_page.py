@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from wenqu.app import open_app
-from wenqu.http.server import build
 from wenqu.messages import text
 from wenqu.settings import Settings
 from wenqu.testing.chat import ScriptedChat
@@ -26,12 +22,15 @@ expect = sync_api.expect
 expect.set_options(timeout=20_000)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     from wenqu.types import Message
+
+    Serving = Callable[..., AbstractContextManager[str]]
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,33 +51,6 @@ def reply(messages: Sequence[Message]) -> str:
     if "Taxi" in prompt.rsplit("\n", 1)[-1]:
         return "Taxis are free for everyone on Sundays and holidays [1]."
     return "员工每年享有十五天年假[1]。当年未休完的年假可以顺延到次年三月[1]。"
-
-
-@contextmanager
-def serving(home: Path, chat: ScriptedChat | None) -> Iterator[str]:
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    servers: list[uvicorn.Server] = []
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    async def run() -> None:
-        embedder = FakeEmbedder(floor=0.75)
-        async with open_app(Settings(home=home), embedder=embedder, chat=chat) as app:
-            config = uvicorn.Config(build(app, kb="handbook"), log_level="error", lifespan="on")
-            servers.append(uvicorn.Server(config))
-            started.set()
-            await servers[0].serve(sockets=[listening])
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert started.wait(30)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        servers[0].should_exit = True
-        thread.join(30)
-        listening.close()
-        loop.close()
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +117,12 @@ def ask(page: Page, question: str) -> None:
 
 
 def test_a_question_gets_an_answer_with_sources_and_its_quotes_marked(
-    browser: Browser, home: Path, tmp_path: Path
+    browser: Browser, home: Path, tmp_path: Path, serving: Serving
 ) -> None:
-    with serving(home, ScriptedChat(reply)) as url, opened_page(browser, url) as page:
+    with (
+        serving(home, ScriptedChat(reply), kb="handbook") as url,
+        opened_page(browser, url) as page,
+    ):
         expect(page.locator("#kb")).to_have_value("handbook")
         ask(page, QUESTION)
         assert "员工每年享有十五天年假[1]" in page.inner_text("#answer")
@@ -167,23 +142,33 @@ def test_a_question_gets_an_answer_with_sources_and_its_quotes_marked(
         assert (tmp_path / "answer.png").stat().st_size > 5_000
 
 
-def test_a_sentence_that_no_source_confirms_is_flagged(browser: Browser, home: Path) -> None:
-    with serving(home, ScriptedChat(reply)) as url, opened_page(browser, url) as page:
+def test_a_sentence_that_no_source_confirms_is_flagged(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    with (
+        serving(home, ScriptedChat(reply), kb="handbook") as url,
+        opened_page(browser, url) as page,
+    ):
         ask(page, "Do Taxis need a receipt?")
         assert text("web.unsupported", "zh") in page.inner_text("#sources")
         assert page.locator("#answer a.doubt").count() == 1
 
 
-def test_without_a_model_the_best_sentences_are_quoted(browser: Browser, home: Path) -> None:
-    with serving(home, None) as url, opened_page(browser, url) as page:
+def test_without_a_model_the_best_sentences_are_quoted(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
         ask(page, QUESTION)
         assert LEAVE in page.inner_text("#answer")
         assert page.locator("#sources mark").count() >= 1
         assert text("web.extractive", "zh") in page.inner_text("#facts")
 
 
-def test_a_refusal_shows_no_sources(browser: Browser, home: Path) -> None:
-    with serving(home, ScriptedChat(reply)) as url, opened_page(browser, url) as page:
+def test_a_refusal_shows_no_sources(browser: Browser, home: Path, serving: Serving) -> None:
+    with (
+        serving(home, ScriptedChat(reply), kb="handbook") as url,
+        opened_page(browser, url) as page,
+    ):
         ask(page, "你好")
         assert text("answer.not_a_question", "zh") in page.inner_text("#answer")
         assert page.locator("#sources li").count() == 0
@@ -191,8 +176,8 @@ def test_a_refusal_shows_no_sources(browser: Browser, home: Path) -> None:
         assert text("web.refused", "zh") in page.inner_text("#facts")
 
 
-def test_the_page_speaks_both_languages(browser: Browser, home: Path) -> None:
-    with serving(home, None) as url, opened_page(browser, url) as page:
+def test_the_page_speaks_both_languages(browser: Browser, home: Path, serving: Serving) -> None:
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
         expect(page.locator("#submit")).to_have_text(text("web.ask", "zh"))
         page.click("#language")
         expect(page.locator("html")).to_have_attribute("lang", "en")
@@ -200,23 +185,26 @@ def test_the_page_speaks_both_languages(browser: Browser, home: Path) -> None:
         assert page.get_attribute("#question", "placeholder") == text("web.placeholder", "en")
         missing = page.locator("[data-text]").all_inner_texts()
         assert all(missing[:4])
-    with serving(home, None) as url, opened_page(browser, url, locale="en-US") as page:
+    with (
+        serving(home, None, kb="handbook") as url,
+        opened_page(browser, url, locale="en-US") as page,
+    ):
         expect(page.locator("#submit")).to_have_text(text("web.ask", "en"))
 
 
 def test_the_text_of_a_document_never_becomes_part_of_the_page(
-    browser: Browser, home: Path
+    browser: Browser, home: Path, serving: Serving
 ) -> None:
-    with serving(home, None) as url, opened_page(browser, url) as page:
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
         ask(page, "标记示例 这是正文 img src onerror document title broken script")
         assert "<script>" in page.inner_text("#sources")
         assert page.locator("#result img, #result script").count() == 0
         assert page.title() == text("web.title", "zh")
 
 
-def test_an_answer_can_be_stopped(browser: Browser, home: Path) -> None:
+def test_an_answer_can_be_stopped(browser: Browser, home: Path, serving: Serving) -> None:
     chat = ScriptedChat("一字一句。" * 400, piece_characters=5, delay_s=0.05)
-    with serving(home, chat) as url, opened_page(browser, url) as page:
+    with serving(home, chat, kb="handbook") as url, opened_page(browser, url) as page:
         page.fill("#question", QUESTION)
         page.click("#submit")
         expect(page.locator("#answer")).to_contain_text("一字一句。")
@@ -227,10 +215,12 @@ def test_an_answer_can_be_stopped(browser: Browser, home: Path) -> None:
     assert chat.stopped == 1
 
 
-def test_a_server_that_is_gone_is_said_in_words(browser: Browser, home: Path) -> None:
+def test_a_server_that_is_gone_is_said_in_words(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
-    with serving(home, None) as url:
+    with serving(home, None, kb="handbook") as url:
         page.goto(url)
         expect(page.locator("#kb option")).to_have_count(1)
     page.fill("#question", QUESTION)
@@ -240,15 +230,22 @@ def test_a_server_that_is_gone_is_said_in_words(browser: Browser, home: Path) ->
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_nothing_is_wider_than_the_window(browser: Browser, home: Path, width: int) -> None:
+def test_nothing_is_wider_than_the_window(
+    browser: Browser, home: Path, width: int, serving: Serving
+) -> None:
     size = {"width": width, "height": 800}
-    with serving(home, None) as url, opened_page(browser, url, viewport=size) as page:
+    with (
+        serving(home, None, kb="handbook") as url,
+        opened_page(browser, url, viewport=size) as page,
+    ):
         ask(page, "标记示例 这是正文 img src onerror document title broken script")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_every_control_has_a_name_for_those_who_do_not_see_it(browser: Browser, home: Path) -> None:
-    with serving(home, None) as url, opened_page(browser, url) as page:
+def test_every_control_has_a_name_for_those_who_do_not_see_it(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
         tree = page.locator("body").aria_snapshot()
         assert re.search(r'textbox "[^"]+"', tree), tree
         assert re.search(r'combobox "[^"]+"', tree), tree

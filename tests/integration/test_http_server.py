@@ -3,29 +3,29 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import uvicorn
 
 from wenqu.app import open_app
 from wenqu.errors import InputError
-from wenqu.http.server import build, serve
+from wenqu.http.server import serve
 from wenqu.messages import catalogue
 from wenqu.settings import Settings
 from wenqu.testing.chat import ScriptedChat
 from wenqu.testing.embedder import FakeEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wenqu.types import Message
+
+    Serving = Callable[..., AbstractContextManager[str]]
 
 LEAVE = "员工每年享有十五天年假。"
 TRAVEL = "Travel costs are paid within ten days."
@@ -39,34 +39,9 @@ def reply(messages: Sequence[Message]) -> str:
 
 
 @contextmanager
-def serving(home: Path, chat: ScriptedChat | None, kb: str | None = None) -> Iterator[httpx.Client]:
-    """Serve in a thread; give a client of the server."""
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    servers: list[uvicorn.Server] = []
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    async def run() -> None:
-        async with open_app(
-            Settings(home=home), embedder=FakeEmbedder(floor=0.75), chat=chat
-        ) as app:
-            config = uvicorn.Config(build(app, kb=kb), log_level="error", lifespan="on")
-            servers.append(uvicorn.Server(config))
-            started.set()
-            await servers[0].serve(sockets=[listening])
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert started.wait(30)
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            yield client
-    finally:
-        servers[0].should_exit = True
-        thread.join(30)
-        listening.close()
-        loop.close()
+def asking(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +61,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(home: Path) -> Iterator[httpx.Client]:
-    with serving(home, ScriptedChat(reply), kb="handbook") as opened:
+def client(home: Path, serving: Serving) -> Iterator[httpx.Client]:
+    with serving(home, ScriptedChat(reply), kb="handbook") as url, asking(url) as opened:
         yield opened
 
 
@@ -274,9 +249,9 @@ def test_every_response_forbids_what_no_page_of_ours_does(client: httpx.Client, 
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_a_reader_who_goes_away_stops_the_model(home: Path) -> None:
+def test_a_reader_who_goes_away_stops_the_model(home: Path, serving: Serving) -> None:
     chat = ScriptedChat("一字一句。" * PIECES, piece_characters=5, delay_s=0.05)
-    with serving(home, chat) as client:
+    with serving(home, chat) as url, asking(url) as client:
         body = {"question": "员工每年享有多少天年假？", "kb": "handbook"}
         with client.stream("POST", "/api/ask", json=body) as response:
             lines = response.iter_lines()
@@ -287,8 +262,8 @@ def test_a_reader_who_goes_away_stops_the_model(home: Path) -> None:
         assert chat.stopped == 1
 
 
-def test_a_model_that_fails_at_once_is_replaced_by_quotes(home: Path) -> None:
-    with serving(home, ScriptedChat(reply, fail_after=0)) as client:
+def test_a_model_that_fails_at_once_is_replaced_by_quotes(home: Path, serving: Serving) -> None:
+    with serving(home, ScriptedChat(reply, fail_after=0)) as url, asking(url) as client:
         received = events(ask(client, "员工每年享有多少天年假？"))
     answer = received[-1][1]
     assert (answer["outcome"], answer["model"]) == ("answered", None)
