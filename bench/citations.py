@@ -17,6 +17,7 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ import numpy as np
 from wenqu.models.catalog import find
 from wenqu.models.e5 import open_embedder
 from wenqu.readers import choose, default_readers
+from wenqu.readers.detect import sample
 from wenqu.text.citations import support
 from wenqu.text.normalize import normalize
 from wenqu.text.sentences import sentences
@@ -109,7 +111,7 @@ def _pairs(folder: Path, count: int, chance: random.Random) -> Iterator[Pair]:
 
 def _blocks(path: Path) -> list[str]:
     data = path.read_bytes()
-    reader = choose(default_readers(), path.name, data[:4096])
+    reader = choose(default_readers(), sample(path.name, BytesIO(data)))
     if reader is None:
         return []
     document = reader.read(data, path.name)

@@ -25,7 +25,7 @@ from wenqu.pipeline.discover import discover
 from wenqu.protocols import Change
 from wenqu.readers import default_readers, read_file
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
-from wenqu.types import Chunk, Document, DocumentInfo, Hit, Origin
+from wenqu.types import Chunk, Chunking, Document, DocumentInfo, Hit, Origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -111,7 +111,8 @@ class Lab:
         if name not in self._corpora:
             documents = self._seed() if name == SEED else list(self.dataset(name).documents)
             starts = self._embedder.token_starts
-            chunks = [one for each in documents for one in chunk(each, MAX_TOKENS, starts)]
+            chunking = Chunking(max_tokens=MAX_TOKENS)
+            chunks = [one for each in documents for one in chunk(each, chunking, starts)]
             self._corpora[name] = (documents, chunks)
         return self._corpora[name]
 

@@ -37,7 +37,7 @@ def resident_mb(pid: int, field: str = "VmRSS") -> float:
     return int(sizes[0]) / 1024 if sizes else 0.0
 
 
-def _tree(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """Return ``pid`` and all that it started, directly or not."""
     found, at = [pid], 0
     while at < len(found):
@@ -48,6 +48,16 @@ def _tree(pid: int) -> list[int]:
                 continue
         at += 1
     return found
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of processor time that /proc says a process has used; else 0."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text("utf-8", "replace")
+    except OSError:
+        return 0.0
+    used = stat.rpartition(")")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
 
 class MemoryWatch:
@@ -74,7 +84,7 @@ class MemoryWatch:
 
     def _sample(self) -> None:
         while not self._done.wait(_SAMPLE_S):
-            self.peak_mb = max(self.peak_mb, sum(map(resident_mb, _tree(self._pid))))
+            self.peak_mb = max(self.peak_mb, sum(map(resident_mb, process_tree(self._pid))))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

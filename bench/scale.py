@@ -40,10 +40,10 @@ from wenqu.app import open_app
 from wenqu.errors import NotFoundError
 from wenqu.evaluation.datasets import load_dataset
 from wenqu.protocols import PutDocument
-from wenqu.readers.markdown import MarkdownReader
+from wenqu.readers.markup.markdown import MarkdownReader
 from wenqu.settings import load
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
-from wenqu.types import document_id
+from wenqu.types import Chunking, document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,8 +137,9 @@ def chunked(plan: Plan, embedder: Embedder) -> list[tuple[Document, list[Chunk]]
     found, total = [], 0
     # A long text has the tokeniser load all its pieces, as the first batch of an ingest does.
     embedder.token_starts(LONG)
+    chunking = Chunking(max_tokens=plan.settings.chunk.max_tokens)
     for document in documents(plan.data):
-        chunks = chunk(document, plan.settings.chunk.max_tokens, embedder.token_starts)
+        chunks = chunk(document, chunking, embedder.token_starts)
         found.append((document, chunks))
         total += len(chunks)
         if total >= plan.chunks:

@@ -16,6 +16,7 @@ import sys
 import tomllib
 import typing
 from dataclasses import dataclass
+from enum import EnumType
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -205,6 +206,8 @@ def _kind(annotation: Any, locale: Locale) -> str:
         return ", ".join(_kind(one, locale) for one in parts)
     if get_origin(annotation) is Literal:
         return " \\| ".join(f"`{one}`" for one in get_args(annotation))
+    if isinstance(annotation, EnumType):
+        return " \\| ".join(f"`{one.value}`" for one in annotation)
     if get_origin(annotation) is list:
         return f"{_kind(get_args(annotation)[0], locale)} …"
     names = {"Path": "path", "str": "text", "int": "integer", "float": "number"}

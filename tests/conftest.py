@@ -73,6 +73,16 @@ def models_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def ocr_weights(models_dir: Path) -> Path:
+    """The weights for text recognition, fetched where they are missing."""
+    from wenqu.app import OCR_MODEL
+    from wenqu.models.catalog import find
+    from wenqu.models.fetch import pull
+
+    return pull(find(OCR_MODEL), models_dir)
+
+
+@pytest.fixture(scope="session")
 def serving() -> Serving:
     """A context manager that serves a home folder in a thread and gives the server's URL.
 

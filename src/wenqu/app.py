@@ -7,27 +7,31 @@ loaded before it is needed: listing knowledge bases opens no model.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wenqu import settings as settings_module
+from wenqu.app_models import DEFAULT_CHAT_MODEL, OCR_MODEL, AppModels
 from wenqu.errors import NotFoundError
 from wenqu.text.normalize import normalize
-from wenqu.types import Origin, Query
+from wenqu.types import AnswerFinished, Chunking, Origin, Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from wenqu.evaluation.report import EvalReport, Ranking
-    from wenqu.models.catalog import ModelEntry
     from wenqu.pipeline.answer import Answerer
     from wenqu.pipeline.ingest import FileOutcome, Ingester, IngestReport
     from wenqu.pipeline.project import Projector
     from wenqu.pipeline.retrieve import Retriever
     from wenqu.protocols import ChatModel, Embedder
+    from wenqu.readers.worker import ReadingPool
     from wenqu.settings import Settings
+    from wenqu.sources.git import GitSource
+    from wenqu.sources.web import WebSource
     from wenqu.stores.bases import DatabaseKnowledgeBases
     from wenqu.stores.blobs import Blobs
     from wenqu.stores.changes import DatabaseChangeLog
@@ -37,14 +41,30 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-__all__ = ["DEFAULT_BASE", "DEFAULT_CHAT_MODEL", "App", "open_app"]
+__all__ = ["DEFAULT_BASE", "DEFAULT_CHAT_MODEL", "OCR_MODEL", "AddOptions", "App", "open_app"]
 
 DEFAULT_BASE = "default"
 """The knowledge base that is meant where none is named and there is not just one."""
 
-DEFAULT_CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 _EVIDENCE_HITS = 12
 """Hits that the gate looks at and that evidence is chosen from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOptions:
+    """What is wanted of ``App.add`` beside what to add.
+
+    ``ignore`` has patterns of files to leave out. ``prune`` removes documents whose files are gone
+    from the folders, archives and repositories given. ``passwords`` are tried in order on files
+    that ask for one. ``depth`` is how many links away from each page pages are added too.
+    ``allow_private`` lets pages and repositories of this machine and its networks be asked for.
+    """
+
+    ignore: Sequence[str] = ()
+    prune: bool = False
+    passwords: Sequence[str] = field(default=(), repr=False)
+    depth: int = 0
+    allow_private: bool = False
 
 
 @asynccontextmanager
@@ -77,7 +97,7 @@ async def open_app(
         await app.close()
 
 
-class App:
+class App(AppModels):
     """wenqu as an object; ``open_app`` makes it, and says what its parts are."""
 
     def __init__(
@@ -88,12 +108,8 @@ class App:
         embedder: Embedder | None,
         chat: ChatModel | None,
     ) -> None:
-        self.settings = settings
-        self._on_download = on_download
-        self._embedder = embedder
-        self._chat = chat
+        super().__init__(settings, on_download=on_download, embedder=embedder, chat=chat)
         self._indexes: Projector | None = None
-        self._loading = asyncio.Lock()
 
     # What is stored
 
@@ -137,119 +153,24 @@ class App:
         """Where the indexes are, a folder a knowledge base; each may be deleted at any time."""
         return self.settings.home / "indexes"
 
-    # Models
-
-    async def embedder(self) -> Embedder:
-        """Return the embedder, fetching its model where it is not on this machine.
-
-        Raises:
-            ModelError: It cannot be had or run.
-        """
-        async with self._loading:
-            if self._embedder is None:
-                from wenqu.models.catalog import find
-                from wenqu.models.e5 import open_embedder
-
-                entry = find(self.settings.models.embedder)
-                await asyncio.to_thread(self.pull, entry.name)
-                self._embedder = await asyncio.to_thread(
-                    open_embedder,
-                    entry,
-                    self.settings.models_dir,
-                    self.settings.models.embedder_engine,
-                    self.settings.models.threads,
-                )
-            return self._embedder
-
-    async def try_embedder(self) -> tuple[str, str | None]:
-        """Embed a word; return the engine that did, and why it was not the first choice, if so.
-
-        Raises:
-            ModelError: The model cannot be had or run.
-        """
-        from wenqu.models.e5 import E5Embedder
-
-        embedder = await self.embedder()
-        await embedder.embed(["wenqu"], "query")
-        if isinstance(embedder, E5Embedder):
-            return embedder.engine, embedder.note
-        return type(embedder).__name__, None
-
-    def chat_model(self) -> ChatModel | None:
-        """Return the chat model, or None where none is configured or on this machine."""
-        if self._chat is None:
-            self._chat = self._new_chat_model()
-        return self._chat
-
-    def pull(self, name: str) -> Path:
-        """Return the file of a model, fetching it where it is not on this machine; blocks.
-
-        Raises:
-            NotFoundError: The catalog has no such model.
-            DownloadError: No source has it, or what came is not what was asked for.
-        """
-        from wenqu.models.catalog import find
-        from wenqu.models.fetch import pull
-
-        return pull(find(name), self.settings.models_dir, self._on_download)
-
-    def models(self) -> list[tuple[ModelEntry, Path | None]]:
-        """Return the models of the catalog, each with its file where it is on this machine."""
-        from wenqu.models.catalog import CATALOG
-        from wenqu.models.fetch import located
-
-        return [(entry, located(entry, self.settings.models_dir)) for entry in CATALOG.values()]
-
-    def verify(self, entry: ModelEntry) -> bool:
-        """Say whether a model's file has the right hash; reads all of it."""
-        from wenqu.models.fetch import verify
-
-        return verify(entry, self.settings.models_dir)
-
-    def _new_chat_model(self) -> ChatModel | None:
-        chat = self.settings.chat
-        if chat.base_url is not None:
-            from wenqu.models.openai import OpenAIChat
-
-            return OpenAIChat(
-                base_url=chat.base_url,
-                model=chat.model or "default",
-                api_key=chat.api_key.get_secret_value() if chat.api_key else None,
-                timeout_s=chat.timeout_s,
-            )
-        from wenqu.models.catalog import find
-        from wenqu.models.fetch import located
-
-        entry = find(chat.model or DEFAULT_CHAT_MODEL)
-        path = located(entry, self.settings.models_dir)
-        if path is None:
-            return None
-        from wenqu.models.llamacpp import LlamaCppChat
-
-        return LlamaCppChat(
-            path, name=entry.name, threads=self.settings.models.threads, timeout_s=chat.timeout_s
-        )
-
     # Adding and removing
 
     async def add(
         self,
         kb: str,
-        paths: Sequence[Path],
+        targets: Sequence[str | Path],
+        how: AddOptions | None = None,
         *,
-        ignore: Sequence[str] = (),
-        prune: bool = False,
         on_found: Callable[[int], None] = lambda _: None,
         on_outcome: Callable[[FileOutcome], None] = lambda _: None,
     ) -> IngestReport:
-        """Add files and folders to a knowledge base, which is created where it is missing.
+        """Add files, folders, pages and repositories to a knowledge base, made where missing.
 
         Args:
             kb: Name of the knowledge base.
-            paths: Files and folders.
-            ignore: Patterns of files and folders to leave out.
-            prune: Remove documents whose files are gone from the folders in ``paths``.
-            on_found: Told how many files there are, before the first is read.
+            targets: Paths, addresses of pages, and addresses of git repositories.
+            how: What else is wanted.
+            on_found: Told how many files more there are, whenever some are found.
             on_outcome: Told of each file as soon as its fate is certain.
 
         Raises:
@@ -257,26 +178,27 @@ class App:
             StoreError: The database failed; what was reported before is safe.
             ModelError: The embedder cannot be had or run; likewise.
         """
-        from wenqu.pipeline.discover import discover, is_below
-        from wenqu.readers.worker import ReadingPool
+        from wenqu.pipeline.gather import gather, is_meant
 
-        files = await asyncio.to_thread(discover, paths, ignore)
-        on_found(len(files))
+        how = how or AddOptions()
+        names = [str(target) for target in targets]
+        web, repositories = self._sources(how)
+        files = await gather(
+            names, ignore=how.ignore, web=web, repositories=repositories, on_found=on_found
+        )
         base = await self.ensure_base(kb)
-        limits = self.settings.read
-        async with ReadingPool(
-            timeout_s=limits.timeout_s,
-            memory_mb=limits.memory_mb,
-            max_file_mb=limits.max_file_mb,
-        ) as pool:
-            ingester = await self._ingester(pool.read)
+        async with aclosing(files), self._reading_pool(how.passwords) as pool:
+            ingester = await self._ingester(self.recognizing(pool.read), base, pool.unpack)
             report = await ingester.add(
                 base.id,
                 files,
-                gone=lambda source: prune and any(is_below(source, path) for path in paths),
+                gone=lambda source: (
+                    how.prune and any(is_meant(source, name, web, repositories) for name in names)
+                ),
+                on_found=on_found,
                 on_outcome=on_outcome,
             )
-        if prune:
+        if how.prune:
             await self._drop_unused_blobs()
         await (await self._projector()).current(base.id)
         return report
@@ -289,8 +211,16 @@ class App:
         """
         return await self.bases.get(name or await self._meant())
 
+    async def base_id(self, name: str | None) -> int:
+        """Return the id of what ``base`` returns, without counting what is in it.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        return await self.bases.id_of(name or await self._meant())
+
     async def _meant(self) -> str:
-        names = await self.bases.names()
+        names = list(await self.bases.ids())
         return names[0] if len(names) == 1 else DEFAULT_BASE
 
     async def ensure_base(self, name: str) -> KnowledgeBase:
@@ -317,7 +247,7 @@ class App:
         await self._drop_unused_blobs()
         return base
 
-    async def find_document(self, kb: KnowledgeBase, name: str) -> DocumentInfo:
+    async def find_document(self, kb: int, name: str) -> DocumentInfo:
         """Return the document that ``name`` means: an id, a source, or the end of one source.
 
         Raises:
@@ -325,11 +255,11 @@ class App:
         """
         from wenqu.pipeline.discover import named
 
-        return named(name, await self.documents.documents(kb.id))
+        return named(name, await self.documents.documents(kb))
 
-    async def remove_documents(self, kb: KnowledgeBase, document_ids: Sequence[str]) -> int:
+    async def remove_documents(self, kb: int, document_ids: Sequence[str]) -> int:
         """Remove documents; return how many there were."""
-        removed = await self.documents.remove(kb.id, document_ids)
+        removed = await self.documents.remove(kb, document_ids)
         await self._drop_unused_blobs()
         return removed
 
@@ -349,7 +279,7 @@ class App:
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
         """
-        base = await self.bases.id_of(kb or await self._meant())
+        base = await self.base_id(kb)
         retriever = await self._retriever()
         query = Query(text=normalize(text))
         return await retriever.search(base, query, top=top, order=order)
@@ -368,10 +298,17 @@ class App:
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
         """
+        from wenqu.pipeline.places import located
+
+        base = await self.base_id(kb)
         found = await self.search(kb, question, top=_EVIDENCE_HITS)
         answerer = await self._answerer(use_llm=use_llm)
         async for event in answerer.answer(normalize(question), found):
-            yield event
+            if isinstance(event, AnswerFinished):
+                answer = await located(event.answer, base, self.documents)
+                yield AnswerFinished(answer=answer)
+            else:
+                yield event
 
     # Measuring
 
@@ -409,7 +346,7 @@ class App:
             done += 1
             on_progress("documents", done, len(dataset.documents))
 
-        ingester = await self._ingester(None)
+        ingester = await self._ingester(None, base)
         await ingester.replace_all(base.id, dataset.documents, count)
         retriever = await self._retriever()
 
@@ -455,7 +392,51 @@ class App:
             lexical_weight=self.settings.retrieval.lexical_weight,
         )
 
-    async def _ingester(self, read: object) -> Ingester:
+    def chunking(self, kb: KnowledgeBase) -> Chunking:
+        """Return how the documents of a knowledge base are cut when they are next read."""
+        general = self.settings.chunk
+        return kb.settings.chunking(
+            Chunking(
+                strategy=general.strategy, max_tokens=general.max_tokens, overlap=general.overlap
+            )
+        )
+
+    def _sources(self, how: AddOptions) -> tuple[WebSource, GitSource]:
+        from wenqu.sources.git import GitSource
+        from wenqu.sources.web import WebLimits, WebSource
+
+        web = self.settings.web
+        limits = WebLimits(
+            allow_private=how.allow_private,
+            max_pages=web.max_pages,
+            max_mb=self.settings.read.max_file_mb,
+            timeout_s=web.timeout_s,
+            delay_s=web.delay_s,
+        )
+        git = GitSource(allow_private=how.allow_private, timeout_s=web.clone_timeout_s)
+        return WebSource(depth=how.depth, limits=limits), git
+
+    def _reading_pool(self, passwords: Sequence[str]) -> ReadingPool:
+        from wenqu.protocols import ReadOptions
+        from wenqu.readers.worker import ReadingPool
+
+        limits = self.settings.read
+        return ReadingPool(
+            timeout_s=limits.timeout_s,
+            total_timeout_s=limits.total_timeout_s,
+            memory_mb=limits.memory_mb,
+            max_file_mb=limits.max_file_mb,
+            options=ReadOptions(
+                passwords=tuple(passwords),
+                ocr=limits.ocr,
+                ocr_weights=self.ocr_weights,
+                max_characters=limits.max_characters,
+                max_members=limits.max_members,
+                max_unpacked_mb=limits.max_unpacked_mb,
+            ),
+        )
+
+    async def _ingester(self, read: object, kb: KnowledgeBase, unpack: object = None) -> Ingester:
         from wenqu.pipeline.ingest import Ingester
 
         embedder = await self.embedder()
@@ -463,9 +444,10 @@ class App:
             documents=self.documents,
             embedder=embedder,
             read=read,  # type: ignore[arg-type]
+            unpack=unpack,  # type: ignore[arg-type]
             keep=self.blobs.put,
-            max_tokens=self.settings.chunk.max_tokens,
-            recipe=self._recipe(embedder),
+            chunking=self.chunking(kb),
+            recipe=self._recipe(embedder, self.chunking(kb)),
         )
 
     async def _answerer(self, *, use_llm: bool) -> Answerer:
@@ -473,16 +455,16 @@ class App:
 
         return Answerer(embedder=await self.embedder(), chat=self.chat_model() if use_llm else None)
 
-    def _recipe(self, embedder: Embedder) -> str:
+    def _recipe(self, embedder: Embedder, chunking: Chunking) -> str:
         from wenqu.readers import default_readers
         from wenqu.text import chunk
 
         readers = ",".join(reader.name for reader in default_readers())
-        tokens = self.settings.chunk.max_tokens
-        return f"{readers};{chunk.FINGERPRINT};{tokens};{embedder.fingerprint}"
+        ocr = OCR_MODEL if self.settings.read.ocr else ""
+        return f"{readers};{ocr};{chunk.fingerprint(chunking)};{embedder.fingerprint}"
 
     async def _drop_unused_blobs(self) -> None:
         used: set[str] = set()
-        for base in await self.bases.list():
-            used.update(version.content_hash for version in await self.documents.versions(base.id))
+        for kb in (await self.bases.ids()).values():
+            used.update(version.content_hash for version in await self.documents.versions(kb))
         await asyncio.to_thread(self.blobs.keep_only, used)

@@ -6,6 +6,7 @@
     ├── InputError               something the user gave cannot be used as it is
     │   └── SettingsError        a setting is unknown or has a wrong value
     ├── ReadError                a file could not be read; costs that file and nothing else
+    ├── SourceError              a page or a repository could not be fetched; likewise
     ├── IndexMismatchError       an index was made by another chunker, tokeniser or embedder
     ├── StoreError               the database cannot be opened, read or written
     └── ModelError               a model cannot be had or run
@@ -34,6 +35,7 @@ __all__ = [
     "NotFoundError",
     "ReadError",
     "SettingsError",
+    "SourceError",
     "StoreError",
     "WenquError",
 ]
@@ -89,6 +91,12 @@ class SettingsError(InputError):
 
 class ReadError(WenquError):
     """A file could not be read into a document."""
+
+
+class SourceError(WenquError):
+    """A page or a repository could not be fetched."""
+
+    retryable = True
 
 
 class IndexMismatchError(WenquError):

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from wenqu.messages import Locale
     from wenqu.types import (
         Answer,
+        Box,
         Chunk,
+        Chunking,
         Citation,
         Document,
         DocumentInfo,
@@ -43,7 +45,10 @@ def search_payload(found: SearchHits) -> Payload:
 
 
 def hit_payload(hit: Hit) -> Payload:
-    """Return a hit; ``document`` is the source, ``start`` and ``end`` count code points in it."""
+    """Return a hit; ``document`` is the source, ``start`` and ``end`` count code points in it.
+
+    ``header`` has the header rows of the table that ``text`` begins inside of, else nothing.
+    """
     return {
         "document": hit.document.source,
         "document_id": hit.document.id,
@@ -51,6 +56,7 @@ def hit_payload(hit: Hit) -> Payload:
         "heading": list(hit.chunk.heading),
         "page": hit.chunk.page,
         "chunk": hit.chunk.id,
+        "header": hit.chunk.header,
         "text": hit.chunk.text,
         "start": hit.chunk.start,
         "end": hit.chunk.end,
@@ -82,14 +88,22 @@ def answer_payload(answer: Answer) -> Payload:
 
 
 def citation_payload(citation: Citation) -> Payload:
-    """Return a citation; ``quote`` is exactly what stands at ``start``–``end`` of the document."""
+    """Return a citation; ``quote`` is exactly what stands at ``start``–``end`` of the document.
+
+    ``boxes`` are where it stands on the pages of a PDF, in points, or of a picture, in pixels.
+    """
     return {
         "marker": citation.marker,
         "document": citation.hit.document.source,
         "document_id": citation.hit.document.id,
         "title": citation.hit.document.title,
         "heading": list(citation.chunk.heading),
-        "page": citation.chunk.page,
+        "page": citation.page,
+        "boxes": [
+            {"page": place.page, **_box_payload(place.box)}
+            for place in citation.places
+            if place.box is not None
+        ],
         "chunk": citation.chunk.id,
         "sentence": citation.sentence,
         "quote": citation.quote,
@@ -97,6 +111,10 @@ def citation_payload(citation: Citation) -> Payload:
         "end": citation.span.end,
         "supported": citation.supported,
     }
+
+
+def _box_payload(box: Box) -> Payload:
+    return {name: round(getattr(box, name), 2) for name in ("left", "top", "right", "bottom")}
 
 
 def evidence_payload(evidence: Evidence) -> Payload:
@@ -107,13 +125,16 @@ def evidence_payload(evidence: Evidence) -> Payload:
     return {"marker": evidence.marker, **hit_payload(evidence.hit), "text": evidence.text}
 
 
-def knowledge_base_payload(kb: KnowledgeBase) -> Payload:
-    """Return a knowledge base with its counts."""
+def knowledge_base_payload(kb: KnowledgeBase, chunking: Chunking) -> Payload:
+    """Return a knowledge base with its counts, and how its documents are cut."""
     return {
         "name": kb.name,
         "documents": kb.documents,
         "chunks": kb.chunks,
         "characters": kb.characters,
+        "chunk_strategy": chunking.strategy.value,
+        "chunk_tokens": chunking.max_tokens,
+        "chunk_overlap": chunking.shared,
     }
 
 
@@ -148,6 +169,7 @@ def chunk_payload(chunk: Chunk) -> Payload:
         "end": chunk.end,
         "heading": list(chunk.heading),
         "pages": list(chunk.pages),
+        "header": chunk.header,
         "text": chunk.text,
     }
 

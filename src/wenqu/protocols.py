@@ -6,21 +6,33 @@ passes. I/O is async; pure computation is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from wenqu.types import Chunk, Document, DocumentInfo, KnowledgeBase, Message
+    from wenqu.errors import WenquError
+    from wenqu.types import (
+        Block,
+        Chunk,
+        Document,
+        DocumentInfo,
+        KnowledgeBase,
+        KnowledgeBaseSettings,
+        Message,
+        Span,
+    )
 
     Vectors = NDArray[np.float32]
     """Shape (n, dimension), rows of length 1."""
 
 __all__ = [
+    "DEFAULT_OPTIONS",
     "Change",
     "ChangeLog",
     "ChatModel",
@@ -30,11 +42,76 @@ __all__ = [
     "IndexState",
     "KnowledgeBaseStore",
     "LexicalHits",
+    "MissedFile",
     "PutDocument",
+    "ReadOptions",
     "Reader",
+    "Sample",
     "Scored",
+    "SourceFile",
     "StoredVersion",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is known of a file before it is read: enough to choose its reader.
+
+    ``head`` is its first 4 KiB. ``container`` says what a ZIP or OLE file holds, by its members and
+    not by its name ("docx", "xls", "zip", …; see ``readers.detect``), and is "" for any other file.
+    """
+
+    name: str
+    head: bytes
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file to be added: where it lies now, and the name it is known by.
+
+    ``source`` is an absolute path, a URL, or the path of an archive followed by that of a member.
+    Bytes of a path that are not UTF-8 are written in it by their numbers.
+    """
+
+    path: Path
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedFile:
+    """A file that was meant, but could not be had."""
+
+    source: str
+    error: WenquError
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How files are to be read.
+
+    ``passwords`` are tried in order on an encrypted file. ``ocr`` says whether pages without usable
+    text are recognised, and ``ocr_weights`` where the weights for it are, if they are here. A
+    document of more than ``max_characters`` is refused. ``nesting`` is how deep files inside files
+    are read. ``alive`` is called after each part that may take long, such as a recognised page:
+    the clock of the time limit then begins anew.
+    """
+
+    passwords: tuple[str, ...] = field(default=(), repr=False)
+    ocr: bool = True
+    ocr_weights: Path | None = None
+    max_characters: int = 20_000_000
+    nesting: int = 3
+    max_members: int = 10_000
+    max_unpacked_mb: int = 2000
+    alive: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
+
+
+DEFAULT_OPTIONS = ReadOptions()
 
 
 class Reader(Protocol):
@@ -44,14 +121,15 @@ class Reader(Protocol):
     def name(self) -> str:
         """Name and version: a document is read again when it changes."""
 
-    def accepts(self, name: str, head: bytes) -> bool:
-        """Say whether this reader takes a file of that name whose first 4 KiB are ``head``."""
+    def accepts(self, sample: Sample) -> bool:
+        """Say whether this reader takes such a file: by its content first, by its name last."""
 
-    def read(self, data: bytes, source: str) -> Document:
+    def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
         """Return the document in ``data``.
 
         Raises:
-            ReadError: The bytes are not what they seem, are encrypted, or hold no text.
+            ReadError: The bytes are not what they seem, ask for a password, hold no text, or more
+                of it than allowed.
         """
 
 
@@ -166,12 +244,23 @@ class LexicalHits:
 class KnowledgeBaseStore(Protocol):
     """Knowledge bases by name."""
 
-    async def create(self, name: str) -> KnowledgeBase:
-        """Create an empty knowledge base.
+    async def create(
+        self, name: str, settings: KnowledgeBaseSettings | None = None
+    ) -> KnowledgeBase:
+        """Create an empty knowledge base, which follows the general settings but for its own.
 
         Raises:
             ConflictError: There is one of that name.
-            InputError: The name is empty, too long, or has control characters or slashes.
+            InputError: The name is empty, too long, or has control characters or slashes; or a
+                setting is out of bounds.
+        """
+
+    async def configure(self, name: str, settings: KnowledgeBaseSettings) -> KnowledgeBase:
+        """Replace its settings; what is stored in it stays as it is.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            InputError: A setting is out of bounds.
         """
 
     async def get(self, name: str) -> KnowledgeBase:
@@ -191,8 +280,8 @@ class KnowledgeBaseStore(Protocol):
             NotFoundError: There is none of that name.
         """
 
-    async def names(self) -> Sequence[str]:
-        """Return the names of all, without counting anything."""
+    async def ids(self) -> Mapping[str, int]:
+        """Return the ids of all by name, in the order of names, without counting anything."""
 
     async def delete(self, name: str) -> KnowledgeBase:
         """Delete it with all its documents, and return what it was.
@@ -229,6 +318,12 @@ class DocumentStore(Protocol):
 
         Raises:
             NotFoundError: There is none of that id.
+        """
+
+    async def blocks(self, kb: int, document_id: str, span: Span) -> Sequence[Block]:
+        """Return a document's blocks that share characters with ``span``, in order.
+
+        There are none when there is no such document.
         """
 
 

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from wenqu.errors import SettingsError
 from wenqu.messages import system_locale
+from wenqu.types import MAX_CHUNK_OVERLAP, MAX_CHUNK_TOKENS, MIN_CHUNK_TOKENS, ChunkStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,9 +78,23 @@ class ChatSettings(_Section):
 
 
 class ChunkSettings(_Section):
-    """How documents are cut."""
+    """How documents are cut; a knowledge base may do otherwise (`wenqu kb set`)."""
 
-    max_tokens: int = Field(default=256, ge=32, le=500, description="largest chunk, in tokens")
+    strategy: ChunkStrategy = Field(
+        default=ChunkStrategy.AUTO, description="what chunks follow; auto follows the structure"
+    )
+    max_tokens: int = Field(
+        default=256,
+        ge=MIN_CHUNK_TOKENS,
+        le=MAX_CHUNK_TOKENS,
+        description="largest chunk, in tokens",
+    )
+    overlap: int = Field(
+        default=32,
+        ge=0,
+        le=MAX_CHUNK_OVERLAP,
+        description="tokens that neighbours share; only in recursive and character",
+    )
 
 
 class RetrievalSettings(_Section):
@@ -95,8 +110,28 @@ class ReadSettings(_Section):
     """What one file may cost."""
 
     timeout_s: float = Field(default=120.0, gt=0, description="seconds to read one file")
+    total_timeout_s: float = Field(
+        default=1800.0, gt=0, description="seconds for a file read part by part, as a scan is"
+    )
     memory_mb: int = Field(default=2048, ge=256, description="memory to read one file")
     max_file_mb: int = Field(default=100, ge=1, description="largest file")
+    max_characters: int = Field(
+        default=20_000_000, ge=1000, description="longest text of one document"
+    )
+    ocr: bool = Field(default=True, description="recognise pages and images without text")
+    max_members: int = Field(default=10_000, ge=1, description="most files in one archive")
+    max_unpacked_mb: int = Field(default=2000, ge=1, description="most that one archive unpacks to")
+
+
+class WebSettings(_Section):
+    """What fetching pages and repositories may cost."""
+
+    max_pages: int = Field(default=200, ge=1, description="most pages of one `wenqu add --depth`")
+    timeout_s: float = Field(default=60.0, gt=0, description="seconds for one page")
+    delay_s: float = Field(
+        default=0.2, ge=0, description="seconds between two pages, or more where the site asks"
+    )
+    clone_timeout_s: float = Field(default=600.0, gt=0, description="seconds for one repository")
 
 
 class ServerSettings(_Section):
@@ -123,6 +158,7 @@ class Settings(BaseSettings):
     chunk: ChunkSettings = ChunkSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     read: ReadSettings = ReadSettings()
+    web: WebSettings = WebSettings()
     server: ServerSettings = ServerSettings()
 
     @property

@@ -11,12 +11,15 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "MAX_CHUNK_OVERLAP",
+    "MAX_CHUNK_TOKENS",
+    "MIN_CHUNK_TOKENS",
     "Answer",
     "AnswerEvent",
     "AnswerFinished",
@@ -25,6 +28,8 @@ __all__ = [
     "BlockKind",
     "Box",
     "Chunk",
+    "ChunkStrategy",
+    "Chunking",
     "Citation",
     "Document",
     "DocumentInfo",
@@ -32,10 +37,12 @@ __all__ = [
     "EvidenceFound",
     "Hit",
     "KnowledgeBase",
+    "KnowledgeBaseSettings",
     "Language",
     "Message",
     "Origin",
     "Outcome",
+    "Place",
     "Qrels",
     "Query",
     "Run",
@@ -99,12 +106,20 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A rectangle on a page, in PDF points from the page's top left corner."""
+    """A rectangle on a page, from its top left corner: PDF points, or pixels of a picture."""
 
     left: float
     top: float
     right: float
     bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A page, counted from 1, and where on it; ``box`` is None where only the page is known."""
+
+    page: int
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +135,30 @@ class Block:
     heading: tuple[str, ...] = ()
     page: int | None = None
     box: Box | None = None
+
+    def to_row(self) -> list[object]:
+        """Return a short form of numbers, strings and lists, which JSON takes."""
+        box = self.box
+        return [
+            self.span.start,
+            self.span.end,
+            self.kind.value,
+            list(self.heading),
+            self.page,
+            [box.left, box.top, box.right, box.bottom] if box else None,
+        ]
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Block:
+        """Return the block that ``to_row`` was called on."""
+        start, end, kind, heading, page, box = row
+        return cls(
+            span=Span(start=start, end=end),
+            kind=BlockKind(kind),
+            heading=tuple(heading),
+            page=page,
+            box=Box(left=box[0], top=box[1], right=box[2], bottom=box[3]) if box else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +199,48 @@ class DocumentInfo:
     characters: int = 0
 
 
+MIN_CHUNK_TOKENS = 32
+MAX_CHUNK_TOKENS = 500
+"""What the embedder reads, less what tells it where the text is from."""
+MAX_CHUNK_OVERLAP = 250
+
+
+class ChunkStrategy(StrEnum):
+    """How a document is cut into chunks; ``text.chunk`` says what each one does."""
+
+    AUTO = "auto"
+    HEADING = "heading"
+    SENTENCE = "sentence"
+    RECURSIVE = "recursive"
+    CHARACTER = "character"
+    TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunking:
+    """A strategy with the largest chunk, and with what neighbours may share, in tokens.
+
+    ``overlap`` counts only in the recursive and character strategies: see ``shared``.
+    """
+
+    strategy: ChunkStrategy = ChunkStrategy.AUTO
+    max_tokens: int = 256
+    overlap: int = 0
+
+    @property
+    def shared(self) -> int:
+        """Tokens that neighbours may share in fact: never more than half of a chunk."""
+        overlapping = self.strategy in {ChunkStrategy.RECURSIVE, ChunkStrategy.CHARACTER}
+        return min(self.overlap, self.max_tokens // 2) if overlapping else 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A span of a document, small enough to embed: what is searched and cited."""
+    """A span of a document, small enough to embed: what is searched and cited.
+
+    ``header`` is not part of the span: where the chunk begins with later rows of a table, it has
+    that table's header rows, without which the rows mean little. It is empty everywhere else.
+    """
 
     id: str
     document_id: str
@@ -171,6 +249,7 @@ class Chunk:
     end: int
     heading: tuple[str, ...] = ()
     pages: tuple[int, ...] = ()
+    header: str = ""
 
     @property
     def page(self) -> int | None:
@@ -179,11 +258,29 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgeBaseSettings:
+    """What one knowledge base does otherwise than the general settings say; None follows them."""
+
+    chunk_strategy: ChunkStrategy | None = None
+    chunk_tokens: int | None = None
+    chunk_overlap: int | None = None
+
+    def chunking(self, general: Chunking) -> Chunking:
+        """Return how its documents are cut, where ``general`` holds for what it does not say."""
+        return Chunking(
+            strategy=self.chunk_strategy or general.strategy,
+            max_tokens=self.chunk_tokens or general.max_tokens,
+            overlap=general.overlap if self.chunk_overlap is None else self.chunk_overlap,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeBase:
     """A named collection of documents that is searched as one."""
 
     id: int
     name: str
+    settings: KnowledgeBaseSettings = field(default_factory=KnowledgeBaseSettings)
     documents: int = 0
     chunks: int = 0
     characters: int = 0
@@ -268,7 +365,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Numbered excerpts of one chunk that an answer may use; ``spans`` are of the document."""
+    """Numbered excerpts of one chunk that an answer may use; ``spans`` are of the document.
+
+    ``text`` is their text, with an ellipsis for what is left out between them. Before rows of a
+    table it has that table's header rows, which lie in no span.
+    """
 
     marker: int
     hit: Hit
@@ -281,7 +382,8 @@ class Citation:
     """A marker ``[n]`` of an answer, and the exact span of the document that it points at.
 
     ``sentence`` is the answer's sentence that carries the marker; ``supported`` says whether the
-    chunk was found to say the same, and is False where wenqu could not confirm it.
+    chunk was found to say the same, and is False where wenqu could not confirm it. ``places`` are
+    those of the span on the document's pages, in its order; none where it has no pages.
     """
 
     marker: int
@@ -290,11 +392,17 @@ class Citation:
     quote: str
     span: Span
     supported: bool
+    places: tuple[Place, ...] = ()
 
     @property
     def chunk(self) -> Chunk:
         """The cited chunk."""
         return self.hit.chunk
+
+    @property
+    def page(self) -> int | None:
+        """The page the quote begins on, from 1; None where the format has no pages."""
+        return self.places[0].page if self.places else self.chunk.page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from wenqu.stores.changes import DatabaseChangeLog
 from wenqu.stores.database import Database
 from wenqu.stores.documents import DatabaseDocuments
 from wenqu.stores.schema import metadata
+from wenqu.testing.contracts_base import KnowledgeBaseStoreContract
 from wenqu.testing.contracts_store import (
     ChangeLogContract,
     DocumentStoreContract,
-    KnowledgeBaseStoreContract,
     Stores,
 )
 

@@ -149,6 +149,9 @@ def test_knowledge_bases_are_made_counted_and_deleted(cli: Cli) -> None:
         "documents": 0,
         "chunks": 0,
         "characters": 0,
+        "chunk_strategy": "auto",
+        "chunk_tokens": 256,
+        "chunk_overlap": 0,
     }
     assert [base["name"] for base in cli.json("kb", "list")] == ["demo", "临时 base"]
     assert cli("kb", "create", "demo", code=3).stdout == ""

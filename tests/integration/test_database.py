@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
+import wenqu
 from wenqu.errors import ConflictError, StoreError
 from wenqu.stores.bases import DatabaseKnowledgeBases
 from wenqu.stores.changes import DatabaseChangeLog
@@ -21,13 +26,13 @@ from wenqu.stores.database import Database
 from wenqu.stores.documents import DatabaseDocuments
 from wenqu.stores.schema import metadata
 from wenqu.testing.samples import MODEL, document_of, embedding_key_of, put_of, vector_of
+from wenqu.types import KnowledgeBaseSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Connection
 
 
+COMMA = re.compile(r",(?![^(]*\))")  # not those between columns of a key
 POSTGRES = os.environ.get("WENQU_TEST_POSTGRES_URL")
 
 
@@ -55,14 +60,60 @@ def test_migrated_tables_are_made_by_the_same_statements_as_the_described_ones(
     def statements(name: str) -> dict[str, list[str]]:
         with closing(sqlite3.connect(tmp_path / name)) as connection:
             rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-            # The order of constraints inside a statement means nothing.
+            # The order of columns and constraints inside a statement means nothing, and a column
+            # that was added later stands on the line of the one before it.
             return {
-                table: sorted(line.strip(" ,\t") for line in sql.splitlines())
+                table: sorted(part.strip() for part in COMMA.split(sql))
                 for table, sql in rows
                 if table != "alembic_version"
             }
 
     assert statements("migrated.db") == statements("described.db")
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "made.db"
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    migrations = Path(wenqu.__file__).parent / "stores" / "migrations"
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO knowledge_bases (name) VALUES ('old')"))
+        connection.execute(
+            text(
+                "INSERT INTO documents VALUES (1, 'd', 's', 't', 'en', 'text', '[]', '{}', 1, 'h',"
+                " 'r', 4, 1, CURRENT_TIMESTAMP)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO chunks VALUES (1, 'c', 'd', 0, 0, 4, 'text', '[]', '[]', 'k')")
+        )
+    engine.dispose()
+    database = Database(f"sqlite:///{path}")
+    (base,) = asyncio.run(DatabaseKnowledgeBases(database).list())
+    assert (base.name, base.settings) == ("old", KnowledgeBaseSettings())
+    (chunk,) = asyncio.run(DatabaseChangeLog(database).document_chunks(base.id, "d"))
+    assert (chunk.text, chunk.header) == ("text", "")
+    database.close()
+
+
+def test_stored_settings_that_this_version_does_not_know_are_refused(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/made.db")
+    bases = DatabaseKnowledgeBases(database)
+    asyncio.run(bases.create("made"))
+    for row in ('{"chunk_colour": "red"}', '{"chunk_strategy": "x"}', '{"chunk_tokens": 7}'):
+        with closing(sqlite3.connect(tmp_path / "made.db")) as connection:
+            connection.execute("UPDATE knowledge_bases SET settings = ?", (row,))
+            connection.commit()
+        with pytest.raises(StoreError) as caught:
+            asyncio.run(bases.get("made"))
+        assert caught.value.key == "error.kb_settings"
+    database.close()
 
 
 def test_a_database_of_a_newer_wenqu_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from wenqu.text.language import detect
 from wenqu.text.normalize import fold, normalize
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
-from wenqu.types import Document
+from wenqu.types import Chunking, Document
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_real_documents_are_cut_into_exact_chunks(corpus: dict[str, str]) -> Non
     for name, raw in corpus.items():
         text = normalize(raw)
         document = Document(id=name, source=name, title=name, text=text, language=detect(text))
-        chunks = chunk(document, MAX_TOKENS, token_starts)
+        chunks = chunk(document, Chunking(max_tokens=MAX_TOKENS), token_starts)
         assert all(text[each.start : each.end] == each.text for each in chunks), name
         assert all(len(token_starts(each.text)) <= MAX_TOKENS for each in chunks), name
         assert "".join("".join(each.text for each in chunks).split()) == "".join(text.split()), name

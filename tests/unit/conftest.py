@@ -13,8 +13,12 @@ from wenqu.stores.documents import DatabaseDocuments
 from wenqu.testing.contracts_store import Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from PIL.Image import Image
+
+    Draw = Callable[..., Image]
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,18 @@ def stores(database: Database) -> Stores:
 @pytest.fixture
 def kb(stores: Stores) -> int:
     return asyncio.run(stores.bases.create("made")).id
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Draw:
+    """Draw words on paper: (text, left, top) each, in 30 pixels."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    def draw(*words: tuple[str, int, int], size: tuple[int, int] = (640, 200)) -> Image:
+        image = Image.new("RGB", size, "white")
+        pen = ImageDraw.Draw(image)
+        for text, left, top in words:
+            pen.text((left, top), text, font=ImageFont.load_default(30), fill="black")
+        return image
+
+    return draw

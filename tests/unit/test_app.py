@@ -8,6 +8,7 @@ import pytest
 from wenqu.app import DEFAULT_BASE, App, open_app
 from wenqu.errors import NotFoundError
 from wenqu.testing.embedder import FakeEmbedder
+from wenqu.types import ChunkStrategy, KnowledgeBaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,3 +58,43 @@ def test_a_deleted_knowledge_base_leaves_no_index_behind(tmp_path: Path) -> None
             await app.search("notes", "kettle")
 
     with_app(tmp_path / "home", work)
+
+
+def test_another_way_of_cutting_counts_at_the_next_add_and_embeds_no_text_twice(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "home").mkdir()
+    file = tmp_path / "note.md"
+    sections = [f"## Part {number}\n\nText of part {number}." for number in range(4)]
+    file.write_text("# Note\n\nBefore.\n\n" + "\n\n".join(sections), "utf-8")
+    embedder = FakeEmbedder()
+
+    async def work() -> None:
+        async with open_app(home=tmp_path / "home", embedder=embedder) as app:
+            await app.add("notes", [file])
+            base = await app.base("notes")
+            assert base.chunks == 1
+            own = KnowledgeBaseSettings(chunk_strategy=ChunkStrategy.HEADING)
+            await app.bases.configure("notes", own)
+            assert (await app.base("notes")).chunks == 1
+            before = len(embedder.embedded)
+            report = await app.add("notes", [file])
+            assert [one.status.value for one in report.outcomes] == ["changed"]
+            assert (await app.base("notes")).chunks == 5
+            assert len(embedder.embedded) - before == 5
+            # Back again: every text is known.
+            await app.bases.configure("notes", KnowledgeBaseSettings())
+            await app.add("notes", [file])
+            assert (await app.base("notes")).chunks == 1
+
+    asyncio.run(work())
+
+
+def test_documents_are_named_without_counting_a_knowledge_base(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        made = await app.bases.create("handbook")
+        assert await app.base_id(None) == await app.base_id("handbook") == made.id
+        with pytest.raises(NotFoundError):
+            await app.base_id("nowhere")
+
+    with_app(tmp_path, work)

@@ -5,7 +5,15 @@ import pickle
 import pytest
 
 from wenqu import errors
-from wenqu.errors import ChatError, DownloadError, InputError, NotFoundError, ReadError, WenquError
+from wenqu.errors import (
+    ChatError,
+    DownloadError,
+    InputError,
+    NotFoundError,
+    ReadError,
+    SourceError,
+    WenquError,
+)
 
 TREE = [getattr(errors, name) for name in errors.__all__]
 
@@ -33,7 +41,11 @@ def test_braces_in_a_value_are_left_alone() -> None:
 
 
 def test_only_what_may_pass_is_retryable() -> None:
-    assert {kind for kind in TREE if kind.retryable} == {DownloadError, ChatError}
+    assert {kind for kind in TREE if kind.retryable} == {
+        SourceError,
+        DownloadError,
+        ChatError,
+    }
 
 
 def test_one_clause_catches_everything_that_is_raised_on_purpose() -> None:

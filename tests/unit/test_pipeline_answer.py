@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wenqu.pipeline.answer import Answerer
@@ -155,6 +155,17 @@ def test_without_a_model_the_best_sentences_are_quoted() -> None:
     assert "年假申请须提前三天提交。 [1]" in answer.text
     assert all(citation.supported for citation in answer.citations)
     assert all(citation.quote in citation.chunk.text for citation in answer.citations)
+
+
+def test_quoted_rows_of_a_table_stand_below_its_header_rows() -> None:
+    header = "| 项目 | 天数 |\n| --- | --- |"
+    row = "| 年假申请 | 提前三天 |"
+    one = hit(row, "a", 0.9)
+    rows = replace(one, chunk=replace(one.chunk, header=header))
+    answer = asked(answerer(None), "年假怎么申请，提前几天？", found(rows)).answer
+    assert answer.text == f"{header}\n{row} [1]"
+    (citation,) = answer.citations
+    assert citation.quote == row == rows.chunk.text
 
 
 def test_a_model_that_fails_before_its_first_word_is_replaced_by_quotes() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,10 @@ from wenqu.types import Chunk, DocumentInfo, Hit, Origin
 OFFSET = 1000
 
 
-def hit(text: str, name: str = "a", heading: tuple[str, ...] = ()) -> Hit:
+HEADER = "| name | days |\n| --- | --- |"
+
+
+def hit(text: str, name: str = "a", heading: tuple[str, ...] = (), header: str = "") -> Hit:
     chunk = Chunk(
         id=name,
         document_id=name,
@@ -21,6 +25,7 @@ def hit(text: str, name: str = "a", heading: tuple[str, ...] = ()) -> Hit:
         start=OFFSET,
         end=OFFSET + len(text),
         heading=heading,
+        header=header,
     )
     document = DocumentInfo(id=name, source=name, title=f"title {name}", language="en")
     return Hit(chunk=chunk, document=document, score=1.0, origin=Origin.FUSED)
@@ -90,6 +95,52 @@ def test_a_block_of_code_and_a_table_row_stay_whole() -> None:
     # With the words that announce it: they say what the code is for.
     assert f"Run this:\n\n{code}" in texts
     assert row in texts
+
+
+def test_rows_of_a_table_have_its_header_rows_before_them_once() -> None:
+    rows = [f"| person {number} | {number} |" for number in range(9)]
+    found = hit("\n".join(rows), header=HEADER)
+    chosen = selected("person 3 and person 7?", found, max_tokens=70)
+    (evidence,) = chosen.evidence
+    assert evidence.text.startswith(f"{HEADER}\n| person")
+    assert evidence.text.count(HEADER) == 1
+    assert {sentence.header for sentence in chosen.sentences} == {HEADER}
+    for span in evidence.spans:
+        assert found.chunk.text[span.start - OFFSET : span.end - OFFSET] in evidence.text
+    assert all(sentence.text.startswith("| person") for sentence in chosen.sentences)
+
+
+def test_rows_far_below_their_header_have_it_before_them_too() -> None:
+    rows = [f"| {'somebody else ' * 4}| {number} |" for number in range(12)]
+    text = "\n".join([HEADER, *rows, "| Zhang San | 15 |"])
+    (evidence,) = selected("Zhang San?", hit(text), max_tokens=50).evidence
+    assert evidence.text.startswith(f"{HEADER}\n| ")
+    assert evidence.text.endswith("| Zhang San | 15 |")
+    assert evidence.spans[0].start > OFFSET + text.index("somebody")
+
+
+def test_text_below_a_table_has_no_header_rows() -> None:
+    found = hit("| Li Si | 10 |\n\nLeave is asked for in writing.", header=HEADER)
+    (sentence,) = [one for one in selected("in writing?", found).sentences if "writing" in one.text]
+    assert sentence.header == ""
+
+
+def test_header_rows_count_towards_the_size_of_the_evidence() -> None:
+    wide = "| " + " | ".join(f"column {number}" for number in range(20)) + " |\n| --- |"
+    found = [hit("| apples | 1 |", "a"), hit("| apples | 2 | pears |", "b", header=wide)]
+    assert len(selected("apples", *found, max_tokens=70).evidence) == 1
+    assert len(selected("apples", *found, max_tokens=150).evidence) == 2
+
+
+def test_what_overlapping_chunks_share_is_evidence_once() -> None:
+    shared = "The kettle is in the kitchen."
+    first = hit(f"Cups are in the cupboard of the old house. {shared}", "a")
+    start = first.chunk.start + first.chunk.text.index(shared)
+    text = f"{shared} Plates are below the window, next to the door."
+    chunk = replace(first.chunk, id="b", text=text, start=start, end=start + len(text))
+    chosen = selected("Where is the kettle?", first, replace(first, chunk=chunk))
+    assert [sentence.text for sentence in chosen.sentences].count(shared) == 1
+    assert {sentence.marker for sentence in chosen.sentences if sentence.text == shared} == {1}
 
 
 def test_headings_are_no_evidence_since_the_prompt_shows_them_anyway() -> None:

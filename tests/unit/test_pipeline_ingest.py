@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wenqu.errors import ModelError, ReadError, StoreError
+from wenqu.errors import ModelError, ReadError, SourceError, StoreError
 from wenqu.pipeline import ingest
-from wenqu.pipeline.discover import SourceFile, discover, is_below
+from wenqu.pipeline.discover import discover, is_below
 from wenqu.pipeline.ingest import FileOutcome, FileStatus, Ingester
+from wenqu.protocols import MissedFile, SourceFile
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.testing.samples import document_of
+from wenqu.types import Chunking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from wenqu.pipeline.ingest import IngestReport
     from wenqu.testing.contracts_store import Stores
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 
 FULL_STOP = "。" * 3
 LONG = [f"第{number}段：{'内容' * 30}{FULL_STOP}" for number in range(8)]
+
+
+async def arriving(
+    files: Sequence[SourceFile | MissedFile],
+) -> AsyncIterator[SourceFile | MissedFile]:
+    for file in files:
+        yield file
 
 
 class Work:
@@ -49,25 +58,28 @@ class Work:
 
     def ingest(
         self,
-        files: Sequence[SourceFile],
+        files: Sequence[SourceFile | MissedFile],
         *,
         recipe: str = "recipe:1",
         prune: bool = False,
+        on_found: Callable[[int], None] = lambda _: None,
         on_outcome: Callable[[FileOutcome], None] = lambda _: None,
     ) -> IngestReport:
         ingester = Ingester(
             documents=self.stores.documents,
             embedder=self.embedder,
             read=self._read,
+            unpack=self._unpack,
             keep=self._keep,
-            max_tokens=40,
+            chunking=Chunking(max_tokens=40),
             recipe=recipe,
         )
         return asyncio.run(
             ingester.add(
                 self.kb,
-                files,
+                arriving(files),
                 gone=lambda source: prune and is_below(source, self.folder),
+                on_found=on_found,
                 on_outcome=on_outcome,
             )
         )
@@ -87,11 +99,25 @@ class Work:
     async def _read(self, path: Path, source: str) -> Document:
         self.read.append(path.name)
         text = path.read_text("utf-8")  # noqa: ASYNC240  # a few bytes
+        if path.suffix == ".zip":
+            raise ReadError("read.archive", source=source)
         if text == "unreadable":
             raise ReadError("read.damaged", source=source, reason="made so")
         if text == "unsupported":
             raise ReadError("read.unsupported", source=source, kind="made so")
         return document_of(source, *text.split("\n\n"), title="title")
+
+    async def _unpack(self, path: Path, source: str, into: Path) -> list[SourceFile | MissedFile]:
+        """Take a text of ``name=text`` lines for an archive."""
+        members: list[SourceFile | MissedFile] = []
+        text = path.read_text("utf-8")  # noqa: ASYNC240  # a few bytes
+        if text == "broken":
+            raise ReadError("read.damaged", source=source, reason="made so")
+        for name, _, content in (line.partition("=") for line in text.splitlines()):
+            member = into / name
+            member.write_text(content.replace("|", "\n"), "utf-8")
+            members.append(SourceFile(path=member, source=f"{source}/{name}"))
+        return members
 
     def _keep(self, sha256: str, path: Path) -> None:
         self.kept[path.name] = sha256
@@ -202,6 +228,49 @@ def test_a_file_that_is_gone_meanwhile_is_reported(work: Work) -> None:
     assert statuses(report) == {"a.md": "added", "gone.md": "failed"}
     (error,) = (one.error for one in report.outcomes if one.error)
     assert error.key == "read.access"
+
+
+def test_the_members_of_an_archive_are_documents_of_their_own(work: Work) -> None:
+    work.write("all.zip", "a.md=甲\nb.md=unreadable\nin.zip=c.md=乙")
+    report = work.add()
+    assert {one.source.partition("all.zip/")[2]: one.status.value for one in report.outcomes} == {
+        "a.md": "added",
+        "b.md": "failed",
+        "in.zip/c.md": "added",
+    }
+    assert statuses(work.add()) == {"a.md": "unchanged", "b.md": "failed", "c.md": "unchanged"}
+    work.write("all.zip", "a.md=甲")
+    assert statuses(work.add(prune=True)) == {"a.md": "unchanged", "c.md": "removed"}
+
+
+def test_an_archive_that_can_no_longer_be_opened_keeps_its_members(work: Work) -> None:
+    work.write("all.zip", "a.md=甲")
+    work.add()
+    work.write("all.zip", "broken")
+    assert statuses(work.add(prune=True)) == {"all.zip": "failed"}
+    assert work.texts() == {"a.md": "甲"}
+
+
+def test_archives_in_archives_are_opened_only_so_deep(work: Work) -> None:
+    work.write("1.zip", "2.zip=3.zip=4.zip=a.md=甲")
+    (outcome,) = work.add().outcomes
+    assert outcome.error
+    assert outcome.error.key == "read.archive_deep"
+
+
+def test_how_many_files_there_are_grows_with_the_members_of_archives(work: Work) -> None:
+    work.write("all.zip", "a.md=甲\nb.md=乙\nc.md=丙")
+    told: list[int] = []
+    report = work.ingest(discover([work.folder]), on_found=told.append)
+    assert 1 + sum(told) == len(report.outcomes) == 3
+
+
+def test_what_could_not_be_fetched_is_reported_and_costs_nothing_else(work: Work) -> None:
+    work.write("a.md", "甲")
+    error = SourceError("source.robots", url="https://example.com/")
+    missed = MissedFile(source="https://example.com/", error=error)
+    report = work.ingest([missed, *discover([work.folder])])
+    assert [one.status.value for one in report.outcomes] == ["failed", "added"]
 
 
 def test_documents_of_files_that_are_gone_are_removed_only_when_asked(work: Work) -> None:
@@ -315,8 +384,9 @@ def test_documents_without_files_are_added_and_skipped_alike(work: Work) -> None
         documents=work.stores.documents,
         embedder=work.embedder,
         read=work._read,
+        unpack=work._unpack,
         keep=work._keep,
-        max_tokens=40,
+        chunking=Chunking(max_tokens=40),
         recipe="recipe:1",
     )
     documents = [document_of("set:1", "one"), document_of("set:2", "two")]

@@ -13,7 +13,7 @@ from wenqu.pipeline.project import Projector
 from wenqu.pipeline.retrieve import MAX_QUESTION, Retriever
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.testing.samples import document_of
-from wenqu.types import Origin, Query
+from wenqu.types import Chunking, Origin, Query
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +60,9 @@ class Search:
             documents=self.stores.documents,
             embedder=self.embedder,
             read=None,  # type: ignore[arg-type]
+            unpack=None,  # type: ignore[arg-type]
             keep=lambda *_: None,
-            max_tokens=12,
+            chunking=Chunking(max_tokens=12),
             recipe="recipe:1",
         )
         asyncio.run(ingester.replace_all(self.kb, documents))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wenqu.errors import ReadError
-from wenqu.readers.html import HtmlReader
+from wenqu.protocols import Sample
+from wenqu.readers.markup.html import HtmlReader
 from wenqu.testing.contracts_reader import ReaderContract
 from wenqu.types import BlockKind, Document
 
@@ -74,9 +75,9 @@ def test_a_wrong_declaration_does_not_spoil_utf8() -> None:
 
 
 def test_html_is_known_by_its_head_whatever_its_name() -> None:
-    assert HtmlReader().accepts("page.php", b"\n<!-- x --><!DOCTYPE html><html>")
-    assert not HtmlReader().accepts("notes.md", b"<html>")
-    assert not HtmlReader().accepts("x.json", b'{"a": "<html>"}')
+    assert HtmlReader().accepts(Sample(name="page.php", head=b"\n<!-- x --><!DOCTYPE html><html>"))
+    assert not HtmlReader().accepts(Sample(name="notes.md", head=b"<html>"))
+    assert not HtmlReader().accepts(Sample(name="x.json", head=b'{"a": "<html>"}'))
 
 
 def test_a_table_that_lays_out_a_page_is_read_as_text() -> None:
@@ -105,3 +106,82 @@ def test_a_menu_of_links_is_dropped_but_a_list_with_words_stays() -> None:
 
 def test_a_tower_of_tags_does_not_break_the_reader() -> None:
     assert "deep" in read("<div>" * 5000 + "deep" + "</div>" * 5000).text
+
+
+def blocks(document: Document) -> list[tuple[str, str]]:
+    return [
+        (block.kind.value, document.text[block.span.start : block.span.end])
+        for block in document.blocks
+    ]
+
+
+def test_a_table_of_data_keeps_its_caption_and_small_tables_inside_its_cells() -> None:
+    html = (
+        "<table><caption>Calls</caption><tr><th>Bird</th><th>Call</th></tr><tr><td>Duck</td>"
+        "<td><table><tr><td>short</td><td>quak</td></tr></table></td></tr></table>"
+    )
+    assert blocks(read(html)) == [
+        ("paragraph", "Calls"),
+        ("table", "| Bird | Call |\n| --- | --- |\n| Duck | short quak |"),
+    ]
+
+
+def test_a_table_of_any_length_is_one_block() -> None:
+    rows = "".join(f"<tr><td>{n}</td><td>word {n}</td></tr>" for n in range(2000))
+    assert len(read(f"<table><tr><th>n</th><th>w</th></tr>{rows}</table>").blocks) == 1
+
+
+def test_no_article_of_several_is_lost() -> None:
+    article = "<article><h2>{0}</h2><p>{0} has many words of its own to say here.</p></article>"
+    page = "".join(article.format(name) for name in ("Ada", "Bob", "Cyd"))
+    text = read(f"<html><body><div>{page}</div></body></html>").text
+    assert all(f"{name} has many words" in text for name in ("Ada", "Bob", "Cyd"))
+
+
+@pytest.mark.parametrize("name", ["cookie-banner", "gdpr_consent_popup", "site-cookie-notice-bar"])
+def test_a_cookie_banner_is_dropped(name: str) -> None:
+    body = f"<div class='{name}'>We use biscuits.</div><p>{'The page itself. ' * 9}</p>"
+    assert "biscuits" not in read(f"<html><body>{body}</body></html>").text
+
+
+def test_a_page_about_cookies_stays() -> None:
+    body = "<div class='cookie-recipes'><p>Bake the biscuits for ten minutes.</p></div><p>End.</p>"
+    assert "biscuits" in read(f"<html><body>{body}</body></html>").text
+
+
+def test_what_stands_in_for_scripts_is_read_only_where_there_is_nothing_else() -> None:
+    shell = "<div id=app></div><noscript><p>The whole article, for once.</p></noscript>"
+    assert "whole article" in read(f"<html><body>{shell}</body></html>").text
+    page = f"<p>{'The article. ' * 9}</p><noscript><p>Turn it on.</p></noscript>"
+    assert "Turn it on" not in read(f"<html><body>{page}</body></html>").text
+
+
+def test_facts_of_a_page_come_from_its_head_whatever_the_dialect() -> None:
+    linked = (
+        '{"@graph": [{"@type": "Article", "author": [{"name": "Ada"}], '
+        '"datePublished": "2024-05-01"}]}'
+    )
+    document = read(
+        "<html lang='en-GB'><head><meta property='og:title' content='Ducks'>"
+        "<meta property='og:description' content='On ducks.'><meta name=Keywords content='a, b'>"
+        f"<script type='application/ld+json'>{linked}</script></head><body><p>Quack.</p></body>"
+    )
+    assert document.title == "Ducks"
+    facts = {"author": "Ada", "date": "2024-05-01", "description": "On ducks.", "keywords": "a, b"}
+    assert facts.items() <= document.meta.items()
+    assert document.meta["lang"] == "en-GB"
+
+
+@pytest.mark.parametrize("linked", ["{", "[1, null]", '{"author": 3}', "[" * 9000])
+def test_linked_data_of_any_shape_does_no_harm(linked: str) -> None:
+    script = f"<script type='application/ld+json'>{linked}</script>"
+    assert read(f"<html><head>{script}</head><body><p>Words.</p></body></html>").text == "Words."
+
+
+def test_a_numbered_list_begins_where_it_says() -> None:
+    assert read("<ol start='42'><li>a</li><li>b</li></ol>").text == "42. a\n43. b"
+
+
+def test_chapters_of_a_chinese_law_are_headings_in_a_page_too() -> None:
+    document = read("<p>第一章 总则</p><p>第一条 为了保护劳动者，制定本法。</p>")
+    assert document.blocks[1].heading == ("第一章 总则",)

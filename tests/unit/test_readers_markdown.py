@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from wenqu.readers.markdown import MarkdownReader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wenqu.readers.builder import DocumentBuilder
+from wenqu.readers.markup.markdown import MarkdownReader, write_markdown
 from wenqu.testing.contracts_reader import ReaderContract
 from wenqu.types import Block, BlockKind, Document
 
@@ -140,3 +144,40 @@ def test_a_table_in_html_is_read_as_a_table() -> None:
 def test_a_tower_of_quotes_and_lists_is_read_as_far_as_anyone_nests() -> None:
     assert read("> " * 25 + "deep").text == "deep"
     assert "- - - deep" in " ".join(read("- " * 25 + "deep").text.split())
+
+
+WORDS = ["a", "中文", "，", "1", "1.", ".", "'", "!", "&", "="]
+MARKS = ["#", "##", "-", ">", "*", "`", "---", "|", "<!--x-->"]
+SPACES = [" ", "  ", " #", "# ", "- ", "\n", "\n\n", "\u3000", "    ", "\t"]
+
+
+@given(st.lists(st.sampled_from(WORDS + MARKS + SPACES), max_size=14))
+def test_plain_text_reads_the_same_with_and_without_the_parser(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    plain, parsed = DocumentBuilder("x", "markdown"), DocumentBuilder("x", "markdown")
+    # A mark in a paragraph of its own makes the whole text go through the parser.
+    write_markdown(f"x\n\n{text}\n\nx", plain)
+    write_markdown(f"x\n\n{text}\n\nx\n\n***", parsed)
+    plain.heading("end", 1)
+    parsed.heading("end", 1)
+    assert plain.build() == parsed.build()
+
+
+def test_front_matter_of_hugo_is_meta_too() -> None:
+    document = read('+++\ntitle = "Ducks"\ndate = 2024-05-01\n+++\n\nQuack.\n')
+    assert document.title == "Ducks"
+    assert document.meta["date"] == "2024-05-01"
+    assert document.text == "Quack."
+
+
+def test_a_table_of_any_length_is_one_block() -> None:
+    rows = "".join(f"| {n} | word {n} |\n" for n in range(2000))
+    assert len(read(f"| n | w |\n| --- | --- |\n{rows}").blocks) == 1
+
+
+def test_a_long_file_reads_as_its_parts_do() -> None:
+    section = "# Part\n\n**Words** and [a link][x].\n\n```\n# no heading\n```\n\n"
+    document = read("[x]: https://a.example\n\n" + section * 6000)
+    headings = texts(document, BlockKind.HEADING)
+    assert headings == ["Part"] * 6000
+    assert texts(document, BlockKind.PARAGRAPH) == ["Words and a link."] * 6000

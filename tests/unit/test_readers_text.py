@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wenqu.errors import ReadError
+from wenqu.protocols import Sample
 from wenqu.readers.builder import join_lines
 from wenqu.readers.encoding import decode
-from wenqu.readers.text import TextReader, chinese_heading_level
+from wenqu.readers.markup.text import TextReader, chinese_heading_level
 from wenqu.testing.contracts_reader import ReaderContract
 from wenqu.types import BlockKind
 
@@ -192,3 +193,58 @@ def test_running_lines_are_joined_as_their_language_does(lines: str, joined: str
 def test_a_tower_of_directives_does_not_break_the_reader() -> None:
     tower = "\n".join(" " * depth + ".. note:: level" for depth in range(300))
     assert "level" in TextReader().read(tower.encode(), "x.rst").text
+
+
+def test_simple_tables_and_those_of_directives_are_markdown_tables() -> None:
+    text = """
+=====  ======
+名称   Use
+=====  ======
+听泉   talks
+       and more
+a      b
+=====  ======
+
+.. list-table:: Rooms
+   :header-rows: 1
+
+   * - Name
+     - Seats
+   * - spring
+     - six
+       or seven
+
+.. csv-table::
+   :header: "Name", "Seats"
+
+   "tide, low", 24
+
+>>> 1 + 1
+2
+"""
+    assert [block[1] for block in blocks_of(text, "x.rst")] == [
+        "| 名称 | Use |\n| --- | --- |\n| 听泉 | talks and more |\n| a | b |",
+        "Rooms",
+        "| Name | Seats |\n| --- | --- |\n| spring | six or seven |",
+        "| Name | Seats |\n| --- | --- |\n| tide, low | 24 |",
+        "```\n>>> 1 + 1\n2\n```",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "taken"),
+    [
+        ("notes.xyz", "中文笔记，没有后缀的规矩。".encode("gb18030"), True),
+        ("notes.xyz", CHINESE.encode("utf-16"), True),
+        ("server.pem", b"-----BEGIN PRIVATE KEY-----", False),
+        ("a.doc", b"{\\rtf1 words}", False),
+        ("a.bin", bytes(range(0x80, 0x100)) * 4, False),
+        ("a.bin", b"", False),
+    ],
+)
+def test_a_file_of_an_unknown_name_is_read_where_it_is_surely_text(
+    name: str,
+    head: bytes,
+    taken: bool,  # noqa: FBT001  # a parameter of the table above
+) -> None:
+    assert TextReader().accepts(Sample(name=name, head=head)) is taken

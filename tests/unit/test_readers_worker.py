@@ -27,9 +27,9 @@ BAD_READERS = """
 
     class BadReader:
         name = "bad/1"
-        def accepts(self, name, head):
+        def accepts(self, sample):
             return True
-        def read(self, data, source):
+        def read(self, data, source, options):
             word = data.decode().strip()
             if word == "segfault":
                 ctypes.string_at(0)
@@ -37,6 +37,10 @@ BAD_READERS = """
                 os._exit(3)
             elif word == "hang":
                 time.sleep(600)
+            elif word == "parts":
+                for _ in range(5):
+                    time.sleep(0.4)
+                    options.alive()
             elif word == "spin":
                 while True:
                     pass
@@ -144,6 +148,15 @@ def test_files_are_read_side_by_side_by_several_workers(tmp_path: Path, factory:
         return {document.title for document in documents}
 
     assert len(asyncio.run(work())) == 2
+
+
+@pytest.mark.parametrize(("total_s", "outcome"), [(60, "parts"), (1, "read.timeout")])
+def test_the_clock_begins_anew_with_each_part_but_not_for_ever(
+    tmp_path: Path, factory: str, total_s: float, outcome: str
+) -> None:
+    pool = ReadingPool(factory=factory, timeout_s=1.5, total_timeout_s=total_s)
+    (read,) = read_all(pool, tmp_path, "parts")
+    assert (read.key if isinstance(read, ReadError) else read.text) == outcome
 
 
 def test_a_cancelled_read_kills_its_process_and_leaves_the_pool_usable(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
-from wenqu.types import Block, BlockKind, Chunk, Document, Span, chunk_id
+from wenqu.types import Block, BlockKind, Chunk, Chunking, ChunkStrategy, Document, Span, chunk_id
 
 WORD = "[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]+|[^\\w\\s]"
 HEADING, PARAGRAPH, CODE, TABLE = (
@@ -19,6 +19,16 @@ HEADING, PARAGRAPH, CODE, TABLE = (
 
 def token_starts(text: str) -> Sequence[int]:
     return [match.start() for match in re.finditer(WORD, text)]
+
+
+def cut(
+    whole: Document,
+    maximum: int,
+    strategy: ChunkStrategy = ChunkStrategy.AUTO,
+    overlap: int = 0,
+) -> list[Chunk]:
+    chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
+    return chunk(whole, chunking, token_starts)
 
 
 def size(text: str) -> int:
@@ -49,23 +59,23 @@ def words(number: int, start: int = 0) -> str:
 
 
 def test_a_small_document_is_one_chunk() -> None:
-    (only,) = chunk(plain("\n问渠那得清如许？\n\n为有源头活水来。 "), 64, token_starts)
+    (only,) = cut(plain("\n问渠那得清如许？\n\n为有源头活水来。 "), 64)
     assert only.text == "问渠那得清如许？\n\n为有源头活水来。"
     assert only.id == chunk_id("d", 1, only.text)
 
 
 def test_a_document_without_text_has_no_chunks() -> None:
-    assert chunk(plain(" \n\n\t"), 64, token_starts) == []
+    assert cut(plain(" \n\n\t"), 64) == []
 
 
 def test_paragraphs_are_packed_up_to_the_limit_and_kept_whole() -> None:
     paragraphs = [words(20, start) for start in (0, 20, 40, 60)]
-    chunks = chunk(plain("\n\n".join(paragraphs)), 40, token_starts)
+    chunks = cut(plain("\n\n".join(paragraphs)), 40)
     assert texts(chunks) == ["\n\n".join(paragraphs[:2]), "\n\n".join(paragraphs[2:])]
 
 
 def test_a_heading_begins_a_chunk_that_carries_its_path() -> None:
-    chunks = chunk(
+    chunks = cut(
         document(
             (HEADING, (), "# Guide"),
             (HEADING, ("Guide",), "## Install"),
@@ -74,7 +84,6 @@ def test_a_heading_begins_a_chunk_that_carries_its_path() -> None:
             (PARAGRAPH, ("Guide", "Use"), words(20)),
         ),
         40,
-        token_starts,
     )
     assert [each.heading for each in chunks] == [("Guide", "Install"), ("Guide", "Use")]
     assert chunks[0].text.startswith("# Guide\n\n## Install\n\nw0")
@@ -87,12 +96,12 @@ def test_small_sections_share_a_chunk_under_their_common_heading() -> None:
         for name in ("a", "b", "c")
         for part in ((HEADING, ("Q",), f"## {name}"), (PARAGRAPH, ("Q", name), words(3)))
     ]
-    chunks = chunk(document((HEADING, (), "# Q"), *sections), 100, token_starts)
+    chunks = cut(document((HEADING, (), "# Q"), *sections), 100)
     assert [each.heading for each in chunks] == [("Q",)]
 
 
 def test_a_chunk_never_crosses_a_top_level_heading() -> None:
-    chunks = chunk(
+    chunks = cut(
         document(
             (PARAGRAPH, (), "intro"),
             (HEADING, (), "A"),
@@ -101,14 +110,13 @@ def test_a_chunk_never_crosses_a_top_level_heading() -> None:
             (PARAGRAPH, ("B",), "two"),
         ),
         100,
-        token_starts,
     )
     assert texts(chunks) == ["intro", "A\n\none", "B\n\ntwo"]
 
 
 def test_a_heading_is_not_parted_from_a_text_that_must_be_cut() -> None:
     sentences = " ".join(f"Sentence {number} has seven words in it." for number in range(20))
-    chunks = chunk(
+    chunks = cut(
         document((HEADING, (), "# Long"), (PARAGRAPH, ("Long",), sentences)), 32, token_starts
     )
     assert chunks[0].text.startswith("# Long\n\nSentence 0")
@@ -118,17 +126,16 @@ def test_a_heading_is_not_parted_from_a_text_that_must_be_cut() -> None:
 
 def test_a_small_last_piece_takes_sentences_from_the_chunk_before() -> None:
     text = " ".join(f"Sentence {number} has seven words in it." for number in range(6))
-    chunks = chunk(plain(text), 40, token_starts)
+    chunks = cut(plain(text), 40)
     assert [size(each.text) for each in chunks] == [32, 16]
 
 
 def test_code_stays_whole_while_it_fits_and_is_cut_between_lines() -> None:
     fitting = "\n".join(f"x{line} = {line}" for line in range(8))
     large = "\n".join(f"y{line} = {line}" for line in range(20))
-    chunks = chunk(
+    chunks = cut(
         document((PARAGRAPH, (), words(12)), (CODE, (), fitting), (CODE, (), large)),
         32,
-        token_starts,
     )
     assert texts(chunks)[1] == fitting
     rows = [row for each in chunks[2:] for row in each.text.split("\n")]
@@ -137,13 +144,13 @@ def test_code_stays_whole_while_it_fits_and_is_cut_between_lines() -> None:
 
 def test_a_table_is_cut_between_rows() -> None:
     rows = [f"| {row} | value. And more |" for row in range(12)]
-    chunks = chunk(document((TABLE, (), "\n".join(rows))), 32, token_starts)
+    chunks = cut(document((TABLE, (), "\n".join(rows))), 32)
     assert len(chunks) > 1
     assert [row for each in chunks for row in each.text.split("\n")] == rows
 
 
 def test_a_sentence_too_long_is_cut_after_a_comma() -> None:
-    chunks = chunk(plain("一二三四五六七，" * 20), 30, token_starts)
+    chunks = cut(plain("一二三四五六七，" * 20), 30)
     assert all(each.text.endswith("，") for each in chunks)
     assert max(size(each.text) for each in chunks) == 24
 
@@ -152,7 +159,7 @@ def test_text_outside_of_blocks_is_not_lost() -> None:
     text = "before\n\ninside\n\nafter"
     block = Block(span=Span(start=8, end=14), heading=("H",))
     loose = Document(id="d", source="s", title="t", text=text, language="en", blocks=(block,))
-    assert texts(chunk(loose, 64, token_starts)) == ["before", "inside\n\nafter"]
+    assert texts(cut(loose, 64)) == ["before", "inside\n\nafter"]
 
 
 def test_a_chunk_names_the_pages_of_its_blocks_in_order() -> None:
@@ -162,7 +169,7 @@ def test_a_chunk_names_the_pages_of_its_blocks_in_order() -> None:
         for start, end, page in ((0, 3, 4), (5, 8, 4), (10, 15, 5))
     )
     paged = Document(id="d", source="s", title="t", text=text, language="en", blocks=blocks)
-    (only,) = chunk(paged, 64, token_starts)
+    (only,) = cut(paged, 64)
     assert only.pages == (4, 5)
     assert only.page == 4
 
@@ -185,12 +192,12 @@ def test_chunks_are_exact_ordered_whole_and_small_enough(
     parts: list[tuple[BlockKind, tuple[str, ...], str]], maximum: int
 ) -> None:
     whole = document(*parts)
-    check(whole, chunk(whole, maximum, token_starts), maximum)
+    check(whole, cut(whole, maximum), maximum)
 
 
 @given(st.text(st.characters(exclude_categories=())), st.integers(1, 40))
 def test_any_text_without_blocks_is_cut_whole(text: str, maximum: int) -> None:
-    check(plain(text), chunk(plain(text), maximum, token_starts), maximum)
+    check(plain(text), cut(plain(text), maximum), maximum)
 
 
 def check(whole: Document, chunks: Sequence[Chunk], maximum: int) -> None:
@@ -208,7 +215,7 @@ def check(whole: Document, chunks: Sequence[Chunk], maximum: int) -> None:
 @pytest.mark.parametrize("unit", ["a", "中", "a. ", "。", "x\n", "y\n\n", "，"])
 def test_a_hostile_text_is_cut_whole(unit: str) -> None:
     whole = plain(unit * 30_000)
-    check(whole, chunk(whole, 64, token_starts), 64)
+    check(whole, cut(whole, 64), 64)
 
 
 def made(text: str, *heading: str) -> Chunk:

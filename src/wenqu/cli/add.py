@@ -12,9 +12,8 @@ from wenqu.pipeline.ingest import FileOutcome, FileStatus, IngestReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from wenqu.app import App
+    from wenqu.app import AddOptions, App
 
 __all__ = ["add_files"]
 
@@ -22,10 +21,9 @@ __all__ = ["add_files"]
 def add_files(
     session: Session,
     kb: str,
-    paths: Sequence[Path],
+    targets: Sequence[str],
+    how: AddOptions,
     *,
-    ignore: Sequence[str],
-    prune: bool,
     as_json: bool,
 ) -> None:
     """Add the files, show the outcome of each as it becomes certain, then a summary."""
@@ -34,8 +32,8 @@ def add_files(
     async def work(app: App) -> IngestReport:
         with Bar(session.err, session.text("cli.add.bar")) as bar:
 
-            def found(total: int) -> None:
-                counts["total"] = total
+            def found(more: int) -> None:
+                counts["total"] += more
 
             def outcome(one: FileOutcome) -> None:
                 counts["done"] += 1
@@ -43,9 +41,7 @@ def add_files(
                     bar.print(_line(session, one))
                 bar.update(counts["done"], counts["total"])
 
-            return await app.add(
-                kb, paths, ignore=ignore, prune=prune, on_found=found, on_outcome=outcome
-            )
+            return await app.add(kb, targets, how, on_found=found, on_outcome=outcome)
 
     report = session.run(work)
     if as_json:

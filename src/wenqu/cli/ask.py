@@ -58,15 +58,15 @@ def _show(session: Session, event: EvidenceFound | AnswerText) -> None:
 
 
 def _source_line(session: Session, evidence: Evidence) -> str:
-    return f"[{evidence.marker}] {_place(session, evidence.hit)}"
+    return f"[{evidence.marker}] {_place(session, evidence.hit, evidence.hit.chunk.page)}"
 
 
-def _place(session: Session, hit: Hit) -> str:
+def _place(session: Session, hit: Hit, page: int | None) -> str:
     """Title › heading path, page, source."""
     path = [hit.document.title, *(part for part in hit.chunk.heading if part != hit.document.title)]
     parts = [" › ".join(path)]
-    if hit.chunk.page is not None:
-        parts.append(session.text("cli.ask.page", page=hit.chunk.page))
+    if page is not None:
+        parts.append(session.text("cli.ask.page", page=page))
     return " · ".join([*parts, hit.document.source])
 
 
@@ -93,7 +93,8 @@ def _show_citations(session: Session, citations: Sequence[Citation]) -> None:
     if citations:
         out.print(session.text("cli.ask.citations"), style="bold")
     for citation in citations:
-        out.print(f"[{citation.marker}] {_place(session, citation.hit)}", markup=False)
+        place = _place(session, citation.hit, citation.page)
+        out.print(f"[{citation.marker}] {place}", markup=False)
         mark = "" if citation.supported else session.text("cli.ask.unsupported")
         quote = " ".join(citation.quote.split())
         out.print(f"    “{quote}” {mark}".rstrip(), style="dim", markup=False)

@@ -16,6 +16,13 @@ from wenqu.cli.session import (
     Session,
     system_text,
 )
+from wenqu.types import (
+    MAX_CHUNK_OVERLAP,
+    MAX_CHUNK_TOKENS,
+    MIN_CHUNK_TOKENS,
+    ChunkStrategy,
+    KnowledgeBaseSettings,
+)
 
 __all__ = ["app", "run"]
 
@@ -38,6 +45,30 @@ app.add_typer(models_app, name="models")
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[
     str | None, typer.Argument(help=system_text("cli.option.kb"), show_default=False)
+]
+StrategyOption = Annotated[
+    ChunkStrategy | None,
+    typer.Option("--chunk-strategy", help=system_text("cli.kb.chunk_strategy"), show_default=False),
+]
+TokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-tokens",
+        min=MIN_CHUNK_TOKENS,
+        max=MAX_CHUNK_TOKENS,
+        help=system_text("cli.kb.chunk_tokens"),
+        show_default=False,
+    ),
+]
+OverlapOption = Annotated[
+    int | None,
+    typer.Option(
+        "--chunk-overlap",
+        min=0,
+        max=MAX_CHUNK_OVERLAP,
+        help=system_text("cli.kb.chunk_overlap"),
+        show_default=False,
+    ),
 ]
 DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
 
@@ -79,27 +110,41 @@ def main(
 
 
 @app.command(help=system_text("cli.add.help"))
-def add(
+def add(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help=system_text("cli.add.paths"))],
+    targets: Annotated[list[str], typer.Argument(help=system_text("cli.add.targets"))],
     kb: KbOption = None,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help=system_text("cli.add.ignore"))
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help=system_text("cli.add.prune"))] = False,
+    password: Annotated[
+        list[str] | None, typer.Option("--password", help=system_text("cli.add.password"))
+    ] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, max=10, help=system_text("cli.add.depth"))
+    ] = 0,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help=system_text("cli.add.allow_private"))
+    ] = False,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Add files and folders."""
-    from wenqu.app import DEFAULT_BASE
+    """Add files, folders, pages and repositories."""
+    from wenqu.app import DEFAULT_BASE, AddOptions
     from wenqu.cli.add import add_files
 
     add_files(
         Session.begin(context, home),
         kb or DEFAULT_BASE,
-        paths,
-        ignore=ignore or [],
-        prune=prune,
+        targets,
+        AddOptions(
+            ignore=ignore or [],
+            prune=prune,
+            passwords=password or [],
+            depth=depth,
+            allow_private=allow_private,
+        ),
         as_json=json_output,
     )
 
@@ -192,13 +237,42 @@ def kb_list(
 def kb_create(
     context: typer.Context,
     name: NameArgument,
+    chunk_strategy: StrategyOption = None,
+    chunk_tokens: TokensOption = None,
+    chunk_overlap: OverlapOption = None,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Create a knowledge base."""
     from wenqu.cli.kb import create_base
 
-    create_base(Session.begin(context, home), name, as_json=json_output)
+    settings = KnowledgeBaseSettings(
+        chunk_strategy=chunk_strategy, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap
+    )
+    create_base(Session.begin(context, home), name, settings, as_json=json_output)
+
+
+@kb_app.command("set", help=system_text("cli.kb.set.help"))
+def kb_set(
+    context: typer.Context,
+    name: NameArgument,
+    chunk_strategy: StrategyOption = None,
+    chunk_tokens: TokensOption = None,
+    chunk_overlap: OverlapOption = None,
+    general: Annotated[
+        bool, typer.Option("--general", help=system_text("cli.kb.set.general"))
+    ] = False,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Change how a knowledge base cuts documents."""
+    from wenqu.cli.kb import configure_base
+
+    settings = KnowledgeBaseSettings(
+        chunk_strategy=chunk_strategy, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap
+    )
+    session = Session.begin(context, home)
+    configure_base(session, name, settings, general=general, as_json=json_output)
 
 
 @kb_app.command("delete", help=system_text("cli.kb.delete.help"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wenqu.app import DEFAULT_CHAT_MODEL
+from wenqu.app import DEFAULT_CHAT_MODEL, OCR_MODEL
 from wenqu.cli.session import Exit, Session
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_models(session: Session, *, as_json: bool) -> None:
 
 def pull_models(session: Session, names: Sequence[str]) -> None:
     """Fetch models, by default those that wenqu uses by default."""
-    wanted = names or [session.settings.models.embedder, DEFAULT_CHAT_MODEL]
+    wanted = names or [session.settings.models.embedder, OCR_MODEL, DEFAULT_CHAT_MODEL]
 
     async def work(app: App) -> None:
         for name in wanted:

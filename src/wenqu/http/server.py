@@ -165,7 +165,7 @@ class _Door:
     async def warm(self) -> None:
         """Load the embedder and the first index, so that the first question does not wait."""
         try:
-            name = self._kb or next(iter(await self._app.bases.names()), None)
+            name = self._kb or next(iter(await self._app.bases.ids()), None)
             if name is not None:
                 await self._app.search(name, "warm")
         except WenquError as error:
@@ -189,7 +189,7 @@ class _Door:
 
     async def bases(self, _: Request) -> Response:
         bases = await self._app.bases.list()
-        listed = [payloads.knowledge_base_payload(base) for base in bases]
+        listed = [payloads.knowledge_base_payload(base, self._app.chunking(base)) for base in bases]
         names = [base.name for base in bases]
         first = self._kb if self._kb in names else next(iter(names), None)
         return JSONResponse({"knowledge_bases": listed, "first": first})

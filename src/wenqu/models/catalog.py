@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CATALOG", "HubFile", "ModelEntry", "PackageParts", "Part", "Source", "WebFile", "find"]
 
-Role = Literal["embedder", "chat"]
+Role = Literal["embedder", "chat", "ocr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +180,33 @@ _QWEN_CODER_0B5 = ModelEntry(
     ),
 )
 
+
+def _rapidocr(name: str) -> Part:
+    return Part(
+        package="rapidocr",
+        version="3.10.0",
+        member=f"rapidocr/models/{name}",
+        wheel_sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+    )
+
+
+# Two graphs one after the other, of finding text and of reading it: readers.pages.ocr parts them.
+_PP_OCR_SMALL = ModelEntry(
+    name="pp-ocrv6-small",
+    role="ocr",
+    licence="Apache-2.0",
+    file="pp-ocrv6-small.bin",
+    size=31_163_977,
+    sha256="da2d61aa80aff563071941ca315543dce599e2c08f3a40ffb23c4ee7b5c60159",
+    sources=(
+        PackageParts(
+            parts=(_rapidocr("PP-OCRv6_det_small.onnx"), _rapidocr("PP-OCRv6_rec_small.onnx"))
+        ),
+    ),
+)
+
 CATALOG: Mapping[str, ModelEntry] = {
-    entry.name: entry for entry in (_E5_SMALL, _QWEN_CODER_1B5, _QWEN_CODER_0B5)
+    entry.name: entry for entry in (_E5_SMALL, _PP_OCR_SMALL, _QWEN_CODER_1B5, _QWEN_CODER_0B5)
 }
 """Name → entry, the default of each role first."""
 

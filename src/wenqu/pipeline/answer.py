@@ -274,7 +274,7 @@ def _quoted(selection: Selection) -> tuple[str, list[Citation]]:
     kept = [sentence for sentence in best if sentence.score >= _QUOTED_SHARE * best[0].score]
     order = [item.marker for item in kept]  # a source's sentences stay together, in their order
     kept.sort(key=lambda sentence: (order.index(sentence.marker), sentence.span))
-    return "\n".join(map(_cited, kept)), [
+    return "\n".join(_lines(kept)), [
         Citation(
             marker=sentence.marker,
             hit=sentence.hit,
@@ -285,6 +285,16 @@ def _quoted(selection: Selection) -> tuple[str, list[Citation]]:
         )
         for sentence in kept
     ]
+
+
+def _lines(kept: Sequence[EvidenceSentence]) -> Iterator[str]:
+    """Yield the sentences with their markers; rows of a table have its header rows before them."""
+    header = ""
+    for sentence in kept:
+        if sentence.header and sentence.header != header:
+            yield sentence.header
+        header = sentence.header
+        yield _cited(sentence)
 
 
 def _cited(sentence: EvidenceSentence) -> str:

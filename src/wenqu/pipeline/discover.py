@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wenqu.errors import NotFoundError
+from wenqu.protocols import SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wenqu.types import DocumentInfo
 
-__all__ = ["ALWAYS_IGNORED", "SourceFile", "discover", "is_below", "named"]
+__all__ = ["ALWAYS_IGNORED", "discover", "is_below", "named"]
 
 ALWAYS_IGNORED = (".*", "~$*", "__pycache__", "node_modules", "Thumbs.db", "desktop.ini")
 """Names that hold no documents of the user's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """A file to be added; ``source`` is its absolute path, the name it is known by.
-
-    Bytes of the path that are not UTF-8 are written in ``source`` by their numbers.
-    """
-
-    path: Path
-    source: str
 
 
 def discover(paths: Sequence[Path], ignore: Sequence[str] = ()) -> list[SourceFile]:

@@ -21,12 +21,12 @@ from wenqu.text.tokenize import terms
 from wenqu.types import Evidence, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from wenqu.protocols import Embedder
-    from wenqu.types import Hit
+    from wenqu.types import Chunk, Hit
 
 __all__ = ["EvidenceSentence", "Selection", "select"]
 
@@ -45,6 +45,9 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ROW = re.compile(r"^[ \t]*\|[^\n]*$", re.MULTILINE)
+_TABLE = re.compile(  # header rows, then the others
+    r"^([ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)(?:\n[ \t]*\|[^\n]*)+", re.MULTILINE
+)
 _HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
 
 # Shares of a sentence's score, all between 0 and 1. Meaning and words weigh the same, as they do in
@@ -60,12 +63,16 @@ _RESTATED = 0.3  # what a unit keeps that says nothing beyond the question's own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceSentence:
-    """A sentence, short table row or code block of a hit's chunk; ``span`` is of the document."""
+    """A sentence, short table row or code block of a hit's chunk; ``span`` is of the document.
+
+    ``header`` has the header rows of the table that it is a later row of; it is in neither.
+    """
 
     marker: int
     hit: Hit
     text: str
     span: Span
+    header: str
     score: float
     vector: NDArray[np.float32]
 
@@ -85,11 +92,19 @@ class Selection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Unit:
     rank: int
+    document: str
     position: int  # among the units of its chunk
     span: Span  # of the document
     text: str
+    header: str
     tokens: int
+    header_tokens: int
     terms: frozenset[str]
+
+    @property
+    def told(self) -> str:
+        """What makes sense by itself: a row with the header rows of its table."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
 
 
 async def select(
@@ -110,14 +125,19 @@ async def select(
     """
     chosen = _distinct(hits)
     units = [unit for rank, hit in enumerate(chosen) for unit in _units(rank, hit, embedder)]
-    units = units[:MAX_SENTENCES]
+    units = _new(units)[:MAX_SENTENCES]
     if not units:
         return Selection()
     asked = await embedder.embed([question], "query")
-    vectors = await embedder.embed([unit.text for unit in units], "passage")
+    vectors = await embedder.embed([unit.told for unit in units], "passage")
     scores = _scores(question, units, vectors @ asked[0])
     picked = _pick(units, scores, max_tokens)
     return _selection(chosen, units, scores, vectors, picked)
+
+
+def _new(units: Sequence[_Unit]) -> list[_Unit]:
+    """Return the units without those that an overlapping chunk of a better hit has too."""
+    return list({(unit.document, unit.span): unit for unit in reversed(units)}.values())[::-1]
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
@@ -141,17 +161,35 @@ def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
     spans = [span for span in _spans(chunk.text) if not _is_heading(chunk.text, span, hit)]
     starts = np.asarray(embedder.token_starts(chunk.text))
     edges = np.searchsorted(starts, [[span.start, span.end] for span in spans]) if spans else ()
-    return [
-        _Unit(
-            rank=rank,
-            position=position,
-            span=Span(start=span.start + chunk.start, end=span.end + chunk.start),
-            text=chunk.text[span.start : span.end],
-            tokens=int(last - first) + 1,
-            terms=frozenset(terms(chunk.text[span.start : span.end])),
+    headers = list(_headers(chunk))
+    sizes = {header: len(embedder.token_starts(header)) for *_, header in headers}
+    units = []
+    for position, (span, (first, last)) in enumerate(zip(spans, edges, strict=True)):
+        header = next((it for start, end, it in headers if start <= span.start < end), "")
+        text = chunk.text[span.start : span.end]
+        units.append(
+            _Unit(
+                rank=rank,
+                document=chunk.document_id,
+                position=position,
+                span=Span(start=span.start + chunk.start, end=span.end + chunk.start),
+                text=text,
+                header=header,
+                tokens=int(last - first) + 1,
+                header_tokens=sizes.get(header, 0),
+                terms=frozenset(terms(f"{header}\n{text}" if header else text)),
+            )
         )
-        for position, (span, (first, last)) in enumerate(zip(spans, edges, strict=True))
-    ]
+    return units
+
+
+def _headers(chunk: Chunk) -> Iterator[tuple[int, int, str]]:
+    """Yield where rows stand in a chunk that mean little alone, with their table's header rows."""
+    if chunk.header:
+        end = chunk.text.find("\n\n")
+        yield 0, end if end >= 0 else len(chunk.text), chunk.header
+    for match in _TABLE.finditer(chunk.text):
+        yield match.end(1) + 1, match.end(), match[1]
 
 
 def _spans(text: str) -> list[Span]:
@@ -244,13 +282,14 @@ def _pick(units: Sequence[_Unit], scores: NDArray[np.float64], max_tokens: int) 
     """Return the best units that fit, in the order of the text."""
     left = max_tokens
     picked: set[int] = set()
-    opened: set[int] = set()
+    opened: set[object] = set()
     for at in (int(at) for at in np.argsort(-scores, kind="stable")):
         unit = units[at]
         cost = unit.tokens + (0 if unit.rank in opened else _TITLE_TOKENS)
+        cost += 0 if (unit.rank, unit.header) in opened else unit.header_tokens
         if cost <= left or not picked:
             picked.add(at)
-            opened.add(unit.rank)
+            opened |= {unit.rank, (unit.rank, unit.header)}
             left -= cost
     return sorted(picked)
 
@@ -268,8 +307,7 @@ def _selection(
         own = [at for at in picked if units[at].rank == rank]
         marker, hit = len(evidence) + 1, hits[rank]
         spans = _joined([units[at] for at in own])
-        base = hit.chunk.start
-        text = " … ".join(hit.chunk.text[s.start - base : s.end - base] for s in spans)
+        text = _text(hit.chunk, spans, {units[at].span.start: units[at].header for at in own})
         evidence.append(Evidence(marker=marker, hit=hit, text=text, spans=spans))
         found.extend(
             EvidenceSentence(
@@ -277,12 +315,30 @@ def _selection(
                 hit=hit,
                 text=units[at].text,
                 span=units[at].span,
+                header=units[at].header,
                 score=float(scores[at]),
                 vector=vectors[at],
             )
             for at in own
         )
     return Selection(evidence=tuple(evidence), sentences=tuple(found))
+
+
+def _text(chunk: Chunk, spans: Sequence[Span], headers: Mapping[int, str]) -> str:
+    """Return the text of spans; before the first row of a table come its header rows, once.
+
+    Args:
+        chunk: Whose text it is.
+        spans: Of the document.
+        headers: Header rows by where in the document a unit begins.
+    """
+    parts: list[str] = []
+    for span in spans:
+        part = chunk.text[span.start - chunk.start : span.end - chunk.start]
+        header = headers[span.start]
+        shown = not header or any(header in earlier for earlier in parts)
+        parts.append(part if shown else f"{header}\n{part}")
+    return " … ".join(parts)
 
 
 def _joined(units: Sequence[_Unit]) -> tuple[Span, ...]:

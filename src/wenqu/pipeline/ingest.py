@@ -12,16 +12,19 @@ import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from wenqu.errors import ReadError
-from wenqu.protocols import PutDocument
-from wenqu.text import chunk as chunking
+from wenqu.protocols import MissedFile, PutDocument, SourceFile
+from wenqu.text.chunk import chunk, embedding_key, embedding_text
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
+        AsyncIterable,
         AsyncIterator,
         Awaitable,
         Callable,
@@ -29,15 +32,15 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from wenqu.errors import WenquError
-    from wenqu.pipeline.discover import SourceFile
     from wenqu.protocols import DocumentStore, Embedder, StoredVersion
-    from wenqu.types import Chunk, Document
+    from wenqu.types import Chunk, Chunking, Document
+
+    Unpack = Callable[[Path, str, Path], Awaitable[Sequence[SourceFile | MissedFile]]]
 
 __all__ = ["FileOutcome", "FileStatus", "IngestReport", "Ingester"]
 
@@ -47,6 +50,8 @@ _WINDOW = 128
 """Chunks embedded and committed together: enough to sort by length, little to lose in a crash."""
 _LEFT_OUT = frozenset({"read.unsupported", "read.empty"})
 """What is wrong with a file that nobody would call a document: no failure."""
+_MAX_NESTING = 3
+"""Archives inside archives that are opened."""
 _READ_AHEAD = 64
 """Documents read before the embedder has asked for them."""
 
@@ -108,9 +113,12 @@ class _Prepared:
 
 @dataclass(slots=True)
 class _Progress:
-    """What one run has come to so far."""
+    """What one run has come to so far; ``unread`` has the sources that may hold others."""
 
     tell: Callable[[FileOutcome], None]
+    tell_more: Callable[[int], None] = lambda _: None
+    here: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
     outcomes: list[FileOutcome] = field(default_factory=list)
     busy_ms: dict[str, float] = field(default_factory=dict)
     begun: float = field(default_factory=perf_counter)
@@ -121,6 +129,12 @@ class _Progress:
             seconds=perf_counter() - self.begun,
             busy_ms=self.busy_ms,
         )
+
+    def fail(self, source: str, error: WenquError) -> None:
+        left_out = error.key in _LEFT_OUT
+        status = FileStatus.LEFT_OUT if left_out else FileStatus.FAILED
+        self.unread.add(source)
+        self.end(FileOutcome(source=source, status=status, error=error))
 
     def end(self, outcome: FileOutcome) -> None:
         self.outcomes.append(outcome)
@@ -135,16 +149,24 @@ class _Progress:
             self.busy_ms[stage] = self.busy_ms.get(stage, 0.0) + spent
 
 
+async def _unopened(path: Path, source: str, into: Path) -> Sequence[SourceFile | MissedFile]:
+    """Refuse archives."""
+    del path, into
+    raise ReadError("read.archive", source=source)
+
+
 class Ingester:
     """Adds and removes documents.
 
     Args:
         documents: Where they are kept.
         embedder: Embeds their chunks.
-        read: Reads a file under a source name; raises ``ReadError`` when it cannot.
+        read: Reads a file under a source name; raises ``ReadError`` when it cannot, with the key
+            ``read.archive`` where it must be unpacked.
         keep: Keeps a copy of an original file under its SHA-256.
-        max_tokens: Largest chunk.
+        chunking: How to cut documents.
         recipe: Names everything a document's chunks depend on; another one has it read again.
+        unpack: Writes the members of an archive, with its source name, into an empty folder.
     """
 
     def __init__(
@@ -154,22 +176,25 @@ class Ingester:
         embedder: Embedder,
         read: Callable[[Path, str], Awaitable[Document]],
         keep: Callable[[str, Path], None],
-        max_tokens: int,
+        chunking: Chunking,
         recipe: str,
+        unpack: Unpack = _unopened,
     ) -> None:
         self._documents = documents
         self._embedder = embedder
         self._read = read
+        self._unpack = unpack
         self._keep = keep
-        self._max_tokens = max_tokens
+        self._chunking = chunking
         self._recipe = recipe
 
     async def add(
         self,
         kb: int,
-        files: Sequence[SourceFile],
+        files: AsyncIterable[SourceFile | MissedFile],
         *,
         gone: Callable[[str], bool] = lambda _: False,
+        on_found: Callable[[int], None] = lambda _: None,
         on_outcome: Callable[[FileOutcome], None] = lambda _: None,
     ) -> IngestReport:
         """Bring the knowledge base level with the files.
@@ -179,21 +204,21 @@ class Ingester:
             files: What to add. One that cannot be read costs nothing but itself, and what was
                 known of it before stays.
             gone: Says which stored sources to remove where no file is named so any more.
+            on_found: Told how many files more there are than was known: members of archives.
             on_outcome: Told of each file as soon as its fate is certain.
 
         Raises:
             StoreError: The database failed; what was reported before is safe.
             ModelError: The embedder failed; likewise.
         """
-        progress = _Progress(on_outcome)
+        progress = _Progress(on_outcome, on_found)
         stored = await self._stored(kb)
         await self._ingest(kb, self._prepared(files, stored, progress), progress)
-        here = {file.source for file in files}
-        await self._remove(
-            kb,
-            [old for old in stored.values() if old.source not in here and gone(old.source)],
-            progress,
-        )
+        # What is below an archive or a repository that could not be opened may still be there.
+        unsure = tuple(source.rstrip("/") + "/" for source in progress.unread)
+        left = [old for old in stored.values() if old.source not in progress.here]
+        left = [old for old in left if gone(old.source) and not old.source.startswith(unsure)]
+        await self._remove(kb, left, progress)
         return progress.report()
 
     async def replace_all(
@@ -244,22 +269,49 @@ class Ingester:
 
     async def _prepared(
         self,
-        files: Sequence[SourceFile],
+        files: AsyncIterable[SourceFile | MissedFile],
         stored: Mapping[str, StoredVersion],
         progress: _Progress,
+        depth: int = 0,
     ) -> AsyncIterator[_Prepared]:
-        for file in files:
+        async for file in files:
+            progress.here.add(file.source)
+            if isinstance(file, MissedFile):
+                progress.fail(file.source, file.error)
+                continue
             try:
                 prepared = await self._prepare_file(file, stored.get(file.source), progress)
             except ReadError as error:
-                left_out = error.key in _LEFT_OUT
-                status = FileStatus.LEFT_OUT if left_out else FileStatus.FAILED
-                progress.end(FileOutcome(source=file.source, status=status, error=error))
+                if error.key != "read.archive":
+                    progress.fail(file.source, error)
+                    continue
+                async with aclosing(self._members(file, progress, depth)) as members:
+                    async for one in self._prepared(members, stored, progress, depth + 1):
+                        yield one
                 continue
             if prepared is None:
                 progress.end(_unchanged(file.source))
             else:
                 yield prepared
+
+    async def _members(
+        self, file: SourceFile, progress: _Progress, depth: int
+    ) -> AsyncGenerator[SourceFile | MissedFile, None]:
+        """Yield the files of an archive; they are there until the next one is asked for."""
+        if depth >= _MAX_NESTING:
+            error = ReadError("read.archive_deep", source=file.source)
+            yield MissedFile(source=file.source, error=error)
+            return
+        with TemporaryDirectory(prefix="wenqu-") as folder:
+            try:
+                unpacking = self._unpack(file.path, file.source, Path(folder))
+                members = await progress.timed("unpack", unpacking)
+            except ReadError as error:
+                yield MissedFile(source=file.source, error=error)
+                return
+            progress.tell_more(len(members) - 1)
+            for member in members:
+                yield member
 
     async def _prepared_documents(
         self,
@@ -292,7 +344,7 @@ class Ingester:
         return old is not None and (old.content_hash, old.recipe) == (content_hash, self._recipe)
 
     def _chunk(self, document: Document) -> list[Chunk]:
-        return chunking.chunk(document, self._max_tokens, self._embedder.token_starts)
+        return chunk(document, self._chunking, self._embedder.token_starts)
 
     async def _embed(
         self, window: Sequence[_Prepared], on_their_way: Collection[str], progress: _Progress
@@ -353,12 +405,12 @@ def _unchanged(source: str) -> FileOutcome:
 def _prepare(
     document: Document, chunks: Sequence[Chunk], content_hash: str, *, replaces: bool
 ) -> _Prepared:
-    texts = [chunking.embedding_text(chunk, document.title) for chunk in chunks]
+    texts = [embedding_text(one, document.title) for one in chunks]
     return _Prepared(
         document=document,
         chunks=chunks,
         texts=texts,
-        keys=[chunking.embedding_key(text) for text in texts],
+        keys=[embedding_key(text) for text in texts],
         content_hash=content_hash,
         replaces=replaces,
     )

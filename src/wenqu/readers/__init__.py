@@ -6,21 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from wenqu.protocols import Reader
+    from wenqu.protocols import Reader, ReadOptions, Sample
     from wenqu.types import Document
 
-__all__ = ["HEAD_BYTES", "choose", "default_readers", "identify", "read_file"]
-
-HEAD_BYTES = 4096
+__all__ = ["choose", "default_readers", "identify", "read_file"]
 
 _SIGNATURES = (
     (b"%PDF-", "PDF"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office 97–2003 (doc, xls, ppt, msg)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"GIF8", "GIF"),
@@ -38,16 +37,6 @@ _SIGNATURES = (
     (b"ID3", "MP3"),
     (b"\0asm", "WebAssembly"),
 )
-_OFFICE = {
-    "docx": "Word (docx)",
-    "xlsx": "Excel (xlsx)",
-    "xlsm": "Excel (xlsm)",
-    "pptx": "PowerPoint (pptx)",
-    "odt": "OpenDocument (odt)",
-    "ods": "OpenDocument (ods)",
-    "odp": "OpenDocument (odp)",
-    "epub": "EPUB",
-}
 _SUFFIX = re.compile(r"\.([A-Za-z0-9]{1,8})\Z")
 # BM and MZ are also how a text may begin; the other signatures cannot open a text.
 _WORD_LIKE = (b"BM", b"MZ", b"ID3", b"GIF8", b"Rar!", b"OggS")
@@ -55,49 +44,114 @@ _WORD_LIKE = (b"BM", b"MZ", b"ID3", b"GIF8", b"Rar!", b"OggS")
 
 def default_readers() -> tuple[Reader, ...]:
     """Return a reader for each format that wenqu reads, the surest first."""
-    from wenqu.readers.csv import CsvReader
-    from wenqu.readers.html import HtmlReader
-    from wenqu.readers.markdown import MarkdownReader
-    from wenqu.readers.pdf import PdfReader
-    from wenqu.readers.text import TextReader
+    from wenqu.readers.mail.mail import MailReader
+    from wenqu.readers.mail.mhtml import MhtmlReader
+    from wenqu.readers.mail.outlook import OutlookReader
+    from wenqu.readers.markup.code import CodeReader
+    from wenqu.readers.markup.csv import CsvReader
+    from wenqu.readers.markup.epub import EpubReader
+    from wenqu.readers.markup.html import HtmlReader
+    from wenqu.readers.markup.latex import LatexReader
+    from wenqu.readers.markup.markdown import MarkdownReader
+    from wenqu.readers.markup.notebook import NotebookReader
+    from wenqu.readers.markup.structured import JsonReader
+    from wenqu.readers.markup.subtitles import SubtitleReader
+    from wenqu.readers.markup.text import TextReader
+    from wenqu.readers.markup.xml import XmlReader
+    from wenqu.readers.office.encrypted import EncryptedReader
+    from wenqu.readers.office.opendocument import OpenDocumentReader
+    from wenqu.readers.office.opensheet import OpenSpreadsheetReader
+    from wenqu.readers.office.openslides import OpenSlidesReader
+    from wenqu.readers.office.rtf import RtfReader
+    from wenqu.readers.office.slides import SlidesReader
+    from wenqu.readers.office.slides97 import OldSlidesReader
+    from wenqu.readers.office.spreadsheet import SpreadsheetReader
+    from wenqu.readers.office.spreadsheet97 import BinarySpreadsheetReader, OldSpreadsheetReader
+    from wenqu.readers.office.spreadsheetxml import SpreadsheetXmlReader
+    from wenqu.readers.office.word import WordReader
+    from wenqu.readers.office.word97 import Word97Reader
+    from wenqu.readers.pages.image import ImageReader
+    from wenqu.readers.pages.pdf import PdfReader
 
-    return (PdfReader(), HtmlReader(), MarkdownReader(), CsvReader(), TextReader())
+    return (
+        PdfReader(),
+        EncryptedReader(default_readers),
+        WordReader(default_readers),
+        Word97Reader(default_readers),
+        OpenDocumentReader(default_readers),
+        RtfReader(default_readers),
+        ImageReader(),
+        OutlookReader(default_readers),
+        SpreadsheetReader(default_readers),
+        OldSpreadsheetReader(default_readers),
+        BinarySpreadsheetReader(),
+        SpreadsheetXmlReader(),
+        OpenSpreadsheetReader(),
+        SlidesReader(default_readers),
+        OldSlidesReader(default_readers),
+        OpenSlidesReader(),
+        EpubReader(),
+        MhtmlReader(),
+        MailReader(default_readers),
+        HtmlReader(),
+        XmlReader(),
+        NotebookReader(),
+        JsonReader(),
+        SubtitleReader(),
+        LatexReader(),
+        MarkdownReader(),
+        CsvReader(),
+        CodeReader(),
+        TextReader(),
+    )
 
 
-def choose(readers: Sequence[Reader], name: str, head: bytes) -> Reader | None:
-    """Return the first reader that takes a file of that name with that head, or None."""
-    return next((reader for reader in readers if reader.accepts(name, head)), None)
+def choose(readers: Sequence[Reader], sample: Sample) -> Reader | None:
+    """Return the first reader that takes such a file, or None."""
+    return next((reader for reader in readers if reader.accepts(sample)), None)
 
 
-def identify(name: str, head: bytes) -> str:
+def identify(sample: Sample) -> str:
     """Return what a file that no reader takes seems to be, for a message."""
-    suffix = found[1].lower() if (found := _SUFFIX.search(name)) else ""
-    if head.startswith(b"PK\x03\x04"):
-        return _OFFICE.get(suffix, "ZIP")
+    if sample.container:
+        return sample.container.upper()
+    head = sample.head
     for signature, kind in _SIGNATURES:
         if head.startswith(signature) and (signature not in _WORD_LIKE or b"\0" in head):
             return kind
     if head[:4] == b"RIFF":
         return "WebP" if head[8:12] == b"WEBP" else "RIFF"
+    suffix = found[1].lower() if (found := _SUFFIX.search(sample.name)) else ""
     return f".{suffix}" if suffix else "?"
 
 
-def read_file(path: Path, source: str, readers: Sequence[Reader]) -> Document:
+def read_file(
+    path: Path,
+    source: str,
+    readers: Sequence[Reader],
+    options: ReadOptions = DEFAULT_OPTIONS,
+) -> Document:
     """Read one file in this process, with no limits: ``worker.ReadingPool`` sets them.
 
     Raises:
-        ReadError: It cannot be opened, no reader takes it, or its reader refuses it.
+        ReadError: It cannot be opened, no reader takes it, or its reader refuses it;
+            ``read.archive`` where it is an archive, for ``unpack``.
     """
+    from wenqu.readers.detect import sample
+    from wenqu.readers.unpack import is_archive
+
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            reader = choose(readers, path.name, head)
+            known = sample(path.name, file)
+            reader = choose(readers, known)
+            if reader is None and is_archive(known):
+                raise ReadError("read.archive", source=source)
             if reader is None:
-                raise ReadError("read.unsupported", source=source, kind=identify(path.name, head))
-            data = head + file.read()
+                raise ReadError("read.unsupported", source=source, kind=identify(known))
+            data = file.read()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ReadError("read.access", source=source, reason=reason) from error
     if not data.strip():
         raise ReadError("read.empty", source=source)
-    return reader.read(data, source)
+    return reader.read(data, source, options)

@@ -11,12 +11,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.text.language import detect
 from wenqu.text.normalize import normalize
 from wenqu.types import Block, BlockKind, Box, Document, Span, document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from wenqu.protocols import ReadOptions
 
 __all__ = ["DocumentBuilder", "collapse", "file_stem", "join_lines", "only_text", "table_row"]
 
@@ -66,10 +69,17 @@ class DocumentBuilder:
     Args:
         source: Where the document comes from; its id is made of it.
         format: Name of the format, for ``meta["format"]``.
+        options: What the caller allows.
     """
 
-    def __init__(self, source: str, format: str) -> None:  # noqa: A002  # the word of meta
+    def __init__(
+        self,
+        source: str,
+        format: str,  # noqa: A002  # the word of meta
+        options: ReadOptions = DEFAULT_OPTIONS,
+    ) -> None:
         self._source = source
+        self._limit = options.max_characters
         self._meta: dict[str, str] = {"format": format}
         self._parts: list[str] = []
         self._blocks: list[Block] = []
@@ -106,6 +116,24 @@ class DocumentBuilder:
         code = kind is BlockKind.CODE
         fence = "~~~" if "```" in body else "```"
         self._append(f"{fence}\n{body}\n{fence}" if code else body.strip(), kind, page, box)
+
+    def include(self, document: Document, name: str, level: int = 1) -> None:
+        """Add a whole document as a section headed ``name``.
+
+        Its pages and boxes are not this document's, so they are dropped.
+        """
+        self.heading(name, level)
+        above = tuple(title for _, title in self._headings)
+        for block in document.blocks:
+            text = document.text[block.span.start : block.span.end]
+            self._append(text, block.kind, None, None, above + block.heading)
+        while self._headings and self._headings[-1][0] >= level:
+            self._headings.pop()
+
+    def leave_out(self, name: str) -> None:
+        """Keep in the meta that a part called ``name`` could not be read."""
+        others = self._meta.get("left_out")
+        self._meta["left_out"] = f"{others}; {collapse(name)}" if others else collapse(name)
 
     def note(self, key: str, value: str | None) -> None:
         """Keep a fact about the document in its meta, unless there is nothing to keep."""
@@ -150,15 +178,24 @@ class DocumentBuilder:
         opens = self._blocks[0].kind is BlockKind.HEADING
         return title if opens or all(other > level for other, _ in others) else None
 
-    def _append(self, text: str, kind: BlockKind, page: int | None, box: Box | None) -> None:
+    def _append(
+        self,
+        text: str,
+        kind: BlockKind,
+        page: int | None,
+        box: Box | None,
+        heading: tuple[str, ...] | None = None,
+    ) -> None:
         start = self._length + (len(_GAP) if self._parts else 0)
         self._parts.append(text)
         self._length = start + len(text)
+        if self._length > self._limit:
+            raise ReadError("read.too_long", source=self._source, limit=self._limit)
         self._blocks.append(
             Block(
                 span=Span(start=start, end=self._length),
                 kind=kind,
-                heading=tuple(title for _, title in self._headings),
+                heading=tuple(title for _, title in self._headings) if heading is None else heading,
                 page=page,
                 box=box,
             )

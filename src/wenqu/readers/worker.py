@@ -3,49 +3,45 @@
 A parser that crashes, hangs or eats memory takes the child down, never wenqu; the next file gets a
 new child. The child imports the readers only, serves many files, and dies with its parent.
 
-Parent and child speak over two pipes: (path, source) one way; a document or an error back.
+Parent and child speak JSON over two pipes (see ``wire``); ``child`` is the other side.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
 from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS, MissedFile, SourceFile
+from wenqu.readers.wire import ALIVE, OUT_OF_MEMORY, READY, Request, reply_of
+from wenqu.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import IO, Self
 
-    from wenqu.protocols import Reader
-    from wenqu.types import Document
+    from wenqu.protocols import ReadOptions
+    from wenqu.readers.unpack import Member
 
-__all__ = ["DEFAULT_FACTORY", "ReadingPool", "serve"]
+__all__ = ["DEFAULT_FACTORY", "ReadingPool"]
 
 DEFAULT_FACTORY = "wenqu.readers:default_readers"
 
 _START_TIMEOUT_S = 60.0
 _FILES_A_WORKER = 2000  # bounds what a leaking parser can hold
 _MB = 1 << 20
-_PR_SET_PDEATHSIG = 1
-_PARENT_CHECK_S = 1.0
-_READY = "ready"
 
 
 class ReadingPool:
@@ -55,10 +51,12 @@ class ReadingPool:
     manager, or close it.
 
     Args:
-        timeout_s: Seconds that one file may take.
+        timeout_s: Seconds that one file may take, or one part of it where its reader reports them.
+        total_timeout_s: Seconds that one file may take with all its parts.
         memory_mb: Memory that reading one file may take, beyond what the process begins with.
         max_file_mb: Files larger than this are refused unopened.
         workers: Files read at once, each in a process of its own.
+        options: How files are to be read.
         factory: ``module:function`` that returns the readers, for the child to import.
     """
 
@@ -66,14 +64,17 @@ class ReadingPool:
         self,
         *,
         timeout_s: float = 120.0,
+        total_timeout_s: float = 1800.0,
         memory_mb: int = 2048,
         max_file_mb: int = 100,
         workers: int = 1,
+        options: ReadOptions = DEFAULT_OPTIONS,
         factory: str = DEFAULT_FACTORY,
     ) -> None:
-        self._timeout_s = timeout_s
+        self._limits_s = (timeout_s, total_timeout_s)
         self._memory_mb = memory_mb
         self._max_file_mb = max_file_mb
+        self._options = options
         self._factory = factory
         self._slots = anyio.Semaphore(workers)
         self._idle: list[_Worker] = []
@@ -83,14 +84,35 @@ class ReadingPool:
 
         Raises:
             ReadError: The file cannot be read, is too big, or took the worker down or past its
-                limits. The pool goes on.
+                limits; ``read.archive`` where it is an archive, to be unpacked. The pool goes on.
         """
-        self._check_size(path, source)
+        self._check_size(path, source, self._max_file_mb)
+        reply = await self._asked(Request(path=path, source=source, options=self._options))
+        if not isinstance(reply, Document):
+            raise _not_understood(source)
+        return reply
+
+    async def unpack(self, path: Path, source: str, into: Path) -> list[SourceFile | MissedFile]:
+        """Write the members of an archive into an empty folder; return them in its order.
+
+        A member's source is that of the archive, a slash, and its own name.
+
+        Raises:
+            ReadError: It is damaged, too big, or holds more than allowed. The pool goes on.
+        """
+        self._check_size(path, source, self._options.max_unpacked_mb)
+        request = Request(path=path, source=source, options=self._options, into=into)
+        reply = await self._asked(request)
+        if isinstance(reply, Document):
+            raise _not_understood(source)
+        return [_file(source, member) for member in reply]
+
+    async def _asked(self, request: Request) -> Document | list[Member]:
         async with self._slots:
             worker = self._idle.pop() if self._idle else self._start()
             try:
                 reply = await anyio.to_thread.run_sync(
-                    partial(worker.ask, path, source, self._timeout_s), abandon_on_cancel=True
+                    partial(worker.ask, request, self._limits_s), abandon_on_cancel=True
                 )
             except BaseException:
                 # Also a cancellation: the thread that waits is freed by the pipe's end.
@@ -122,18 +144,18 @@ class ReadingPool:
         """Close the pool."""
         await self.close()
 
-    def _check_size(self, path: Path, source: str) -> None:
+    def _check_size(self, path: Path, source: str, limit_mb: int) -> None:
         try:
             size = path.stat().st_size
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ReadError("read.access", source=source, reason=reason) from error
-        if size > self._max_file_mb * _MB:
+        if size > limit_mb * _MB:
             raise ReadError(
                 "read.too_big",
                 source=source,
                 size_mb=round(size / _MB, 1),
-                limit_mb=self._max_file_mb,
+                limit_mb=limit_mb,
             )
 
     def _start(self) -> _Worker:
@@ -152,7 +174,7 @@ class _Worker:
         self._files = 0
         self._ready = False
         self._complaint: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
-        command = [sys.executable, "-P", "-c", "from wenqu.readers.worker import serve; serve()"]
+        command = [sys.executable, "-P", "-c", "from wenqu.readers.child import serve; serve()"]
         arguments = [factory, str(memory_mb), str(os.getpid()), str(from_parent), str(to_parent)]
         try:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
@@ -170,30 +192,45 @@ class _Worker:
         self._from_child = Connection(from_child, writable=False)
         self.spent = False
 
-    def ask(self, path: Path, source: str, timeout_s: float) -> Document | ReadError:
-        """Let the child read one file. A worker that is ``spent`` after it must not be used again.
+    def ask(
+        self, request: Request, limits_s: tuple[float, float]
+    ) -> Document | list[Member] | ReadError:
+        """Let the child do one thing. A worker that is ``spent`` after it must not be used again.
 
         Blocks; call it from a thread.
         """
+        source = request.source
         try:
             self._wait_until_ready(source)
             self._files += 1
-            self._to_child.send((os.fspath(path), source))
-            if not self._from_child.poll(timeout_s):
-                self.spent = True
-                return ReadError("read.timeout", source=source, timeout_s=f"{timeout_s:g}")
-            reply = self._from_child.recv()
-        except (EOFError, OSError):
+            self._to_child.send_bytes(request.to_bytes())
+            data = self._answer(source, limits_s)
+            self.spent = self._files >= _FILES_A_WORKER
+            if data != OUT_OF_MEMORY:
+                return reply_of(data)
             self.spent = True
-            return ReadError("read.crashed", source=source, reason=self._end_reason())
+            return ReadError("read.memory", source=source, memory_mb=self._memory_mb)
         except ReadError as error:
             self.spent = True
             return error
-        self.spent = self._files >= _FILES_A_WORKER
-        if isinstance(reply, MemoryError):
+        except (EOFError, OSError):
             self.spent = True
-            return ReadError("read.memory", source=source, memory_mb=self._memory_mb)
-        return cast("Document | ReadError", reply)
+            return ReadError("read.crashed", source=source, reason=self._end_reason())
+        except (ValueError, KeyError, TypeError):
+            self.spent = True
+            return _not_understood(source)
+
+    def _answer(self, source: str, limits_s: tuple[float, float]) -> bytes:
+        part_s, total_s = limits_s
+        end = time.monotonic() + total_s
+        while True:
+            left_s = min(part_s, end - time.monotonic())
+            if left_s <= 0 or not self._from_child.poll(left_s):
+                limit = part_s if left_s == part_s else total_s
+                raise ReadError("read.timeout", source=source, timeout_s=f"{limit:g}")
+            data = self._from_child.recv_bytes()
+            if data != ALIVE:
+                return data
 
     def kill(self) -> None:
         """End the child, whatever it does, and free what was held for it."""
@@ -209,7 +246,7 @@ class _Worker:
             return
         try:
             self._ready = self._from_child.poll(_START_TIMEOUT_S) and (
-                self._from_child.recv() == _READY
+                self._from_child.recv_bytes() == READY
             )
         except (EOFError, OSError):
             self._ready = False
@@ -229,72 +266,13 @@ class _Worker:
         return f"exit {code}"
 
 
-def serve() -> None:
-    """Be the child: read files until the parent closes the pipe. Arguments come by ``sys.argv``."""
-    factory, memory_mb, parent, requests, replies = sys.argv[1:]
-    _die_with(int(parent))
-    _limit(int(memory_mb))
-    inbox = Connection(int(requests), writable=False)
-    outbox = Connection(int(replies), readable=False)
-    readers = _load(factory)
-    outbox.send(_READY)
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        while True:
-            path, source = inbox.recv()
-            outbox.send(_reply(Path(path), source, readers))
+def _file(source: str, member: Member) -> SourceFile | MissedFile:
+    named = f"{source}/{member.name}"
+    if member.path is None:
+        error = member.error or ReadError("read.damaged", source=named, reason="?")
+        return MissedFile(source=named, error=error)
+    return SourceFile(path=member.path, source=named)
 
 
-def _load(factory: str) -> Sequence[Reader]:
-    from importlib import import_module
-
-    module, _, name = factory.partition(":")
-    return cast("Sequence[Reader]", getattr(import_module(module), name)())
-
-
-def _reply(
-    path: Path, source: str, readers: Sequence[Reader]
-) -> Document | ReadError | MemoryError:
-    from wenqu.readers import read_file
-
-    try:
-        document = read_file(path, source, readers)
-    except ReadError as error:
-        return error
-    except MemoryError:
-        return MemoryError()
-    except Exception as error:  # noqa: BLE001  # the child's outermost loop: a parser's own mistake
-        return ReadError("read.crashed", source=source, reason=f"{type(error).__name__}: {error}")
-    # A mapping proxy, the default of Document.meta, cannot be sent.
-    return replace(document, meta=dict(document.meta))
-
-
-def _limit(memory_mb: int) -> None:
-    """Cap the address space at what is in use now plus the limit, and forbid core files."""
-    import resource
-
-    used = 0
-    with contextlib.suppress(OSError):
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        used = pages * resource.getpagesize()
-    # Not every system can cap the address space; there the time limit still holds.
-    with contextlib.suppress(ValueError, OSError):
-        limit = used + memory_mb * _MB
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _die_with(parent: int) -> None:
-    """Make sure that this process ends with its parent, also in the middle of a file."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # it was gone before the line above
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_S)
-    os._exit(1)
+def _not_understood(source: str) -> ReadError:
+    return ReadError("read.crashed", source=source, reason="the worker's reply makes no sense")

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from wenqu.errors import ConflictError, InputError, NotFoundError
+from wenqu.errors import ConflictError, InputError, NotFoundError, StoreError
 from wenqu.stores.documents import drop_orphan_embeddings
 from wenqu.stores.schema import documents, knowledge_bases
-from wenqu.types import KnowledgeBase
+from wenqu.types import (
+    MAX_CHUNK_OVERLAP,
+    MAX_CHUNK_TOKENS,
+    MIN_CHUNK_TOKENS,
+    ChunkStrategy,
+    KnowledgeBase,
+    KnowledgeBaseSettings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wenqu.stores.database import Database
 
 __all__ = ["DatabaseKnowledgeBases"]
 
+_LIMITS = {
+    "chunk_tokens": (MIN_CHUNK_TOKENS, MAX_CHUNK_TOKENS),
+    "chunk_overlap": (0, MAX_CHUNK_OVERLAP),
+}
 _NAME = re.compile(r"[\w][\w .\-]{0,63}")
 
 
@@ -30,19 +42,40 @@ class DatabaseKnowledgeBases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, name: str) -> KnowledgeBase:
+    async def create(
+        self, name: str, settings: KnowledgeBaseSettings | None = None
+    ) -> KnowledgeBase:
         """See the protocol."""
         name = _tidy(name)
         if not _NAME.fullmatch(name):
             raise InputError("error.kb_name", name=repr(name))
+        own = settings or KnowledgeBaseSettings()
+        said = _settings_row(own)
 
         def work(connection: Connection) -> KnowledgeBase:
             try:
-                row = connection.execute(insert(knowledge_bases).values(name=name))
+                row = connection.execute(insert(knowledge_bases).values(name=name, settings=said))
             except IntegrityError:
                 raise ConflictError("error.kb_exists", name=name) from None
             key = row.inserted_primary_key
-            return KnowledgeBase(id=int(key[0]) if key else 0, name=name)
+            return KnowledgeBase(id=int(key[0]) if key else 0, name=name, settings=own)
+
+        return await self._database.write(work)
+
+    async def configure(self, name: str, settings: KnowledgeBaseSettings) -> KnowledgeBase:
+        """See the protocol."""
+        said = _settings_row(settings)
+
+        def work(connection: Connection) -> KnowledgeBase:
+            connection.execute(
+                update(knowledge_bases)
+                .where(knowledge_bases.c.name == _tidy(name))
+                .values(settings=said)
+            )
+            found = _select(connection, name)
+            if not found:
+                raise NotFoundError("error.kb_missing", name=name)
+            return found[0]
 
         return await self._database.write(work)
 
@@ -65,10 +98,14 @@ class DatabaseKnowledgeBases:
             raise NotFoundError("error.kb_missing", name=name)
         return int(found)
 
-    async def names(self) -> Sequence[str]:
+    async def ids(self) -> Mapping[str, int]:
         """See the protocol."""
-        query = select(knowledge_bases.c.name).order_by(knowledge_bases.c.name)
-        return await self._database.read(lambda connection: connection.scalars(query).all())
+        query = select(knowledge_bases.c.name, knowledge_bases.c.id).order_by(
+            knowledge_bases.c.name
+        )
+        return await self._database.read(
+            lambda connection: {row.name: row.id for row in connection.execute(query)}
+        )
 
     async def delete(self, name: str) -> KnowledgeBase:
         """See the protocol."""
@@ -95,6 +132,7 @@ def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
         select(
             knowledge_bases.c.id,
             knowledge_bases.c.name,
+            knowledge_bases.c.settings,
             func.count(documents.c.id).label("documents"),
             func.coalesce(func.sum(documents.c.chunk_count), 0).label("chunks"),
             func.coalesce(func.sum(documents.c.characters), 0).label("characters"),
@@ -105,4 +143,39 @@ def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
     )
     if name is not None:
         query = query.where(knowledge_bases.c.name == _tidy(name))
-    return [KnowledgeBase(**row) for row in connection.execute(query).mappings()]
+    return [
+        KnowledgeBase(**{**row, "settings": _settings(row["name"], row["settings"])})
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def _settings_row(settings: KnowledgeBaseSettings) -> dict[str, object]:
+    """Return what is stored: only what the knowledge base says itself."""
+    said = {name: value for name, value in asdict(settings).items() if value is not None}
+    for name, (least, most) in _LIMITS.items():
+        if name in said and not least <= said[name] <= most:
+            raise InputError(
+                "error.kb_setting", name=name, value=said[name], least=least, most=most
+            )
+    return said
+
+
+def _settings(name: str, row: Mapping[str, object]) -> KnowledgeBaseSettings:
+    """Return the settings in a row; what this version does not know is refused, never ignored."""
+    try:
+        _refuse_unknown(row)
+        strategy = row.get("chunk_strategy")
+        settings = replace(
+            KnowledgeBaseSettings(**row),  # type: ignore[arg-type]
+            chunk_strategy=None if strategy is None else ChunkStrategy(str(strategy)),
+        )
+        _settings_row(settings)
+    except (InputError, TypeError, ValueError) as error:
+        raise StoreError("error.kb_settings", name=name, reason=str(error)) from error
+    return settings
+
+
+def _refuse_unknown(row: Mapping[str, object]) -> None:
+    unknown = sorted(row.keys() - {field.name for field in fields(KnowledgeBaseSettings)})
+    if unknown:
+        raise InputError("error.kb_setting_unknown", name=", ".join(unknown))

@@ -97,6 +97,7 @@ _CHUNK_COLUMNS = (
     chunks.c.end,
     chunks.c.heading,
     chunks.c.pages,
+    chunks.c.header,
 )
 
 
@@ -146,4 +147,5 @@ def _chunk(row: RowMapping) -> Chunk:
         end=row["end"],
         heading=tuple(row["heading"]),
         pages=tuple(row["pages"]),
+        header=row["header"],
     )

@@ -10,13 +10,14 @@ from wenqu.errors import NotFoundError, StoreError
 from wenqu.protocols import StoredVersion
 from wenqu.stores.batches import batched
 from wenqu.stores.schema import changes, chunks, documents, embeddings
-from wenqu.types import Block, BlockKind, Box, Document, DocumentInfo, Span
+from wenqu.types import Block, Document, DocumentInfo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from wenqu.protocols import PutDocument
     from wenqu.stores.database import Database
+    from wenqu.types import Span
 
 __all__ = ["INFO_COLUMNS", "DatabaseDocuments", "document_info", "drop_orphan_embeddings"]
 
@@ -99,10 +100,21 @@ class DatabaseDocuments:
             title=row["title"],
             language=row["language"],
             text=row["text"],
-            blocks=tuple(_block(block) for block in row["blocks"]),
+            blocks=tuple(Block.from_row(block) for block in row["blocks"]),
             meta=row["meta"],
             version=row["version"],
         )
+
+    async def blocks(self, kb: int, document_id: str, span: Span) -> Sequence[Block]:
+        """See the protocol."""
+        query = select(documents.c.blocks).where(
+            documents.c.kb_id == kb, documents.c.id == document_id
+        )
+        rows = await self._database.read(
+            lambda connection: connection.execute(query).scalar_one_or_none() or ()
+        )
+        # A row begins with its start and end: a long document has many that need not be made.
+        return [Block.from_row(row) for row in rows if row[0] < span.end and span.start < row[1]]
 
 
 INFO_COLUMNS = (
@@ -152,7 +164,7 @@ def _put(connection: Connection, kb: int, put: PutDocument, model: str) -> None:
             title=document.title,
             language=document.language,
             text=document.text,
-            blocks=[_block_row(block) for block in document.blocks],
+            blocks=[block.to_row() for block in document.blocks],
             meta=dict(document.meta),
             version=version,
             content_hash=put.content_hash,
@@ -179,6 +191,7 @@ def _chunk_rows(kb: int, put: PutDocument) -> list[dict[str, object]]:
             "text": chunk.text,
             "heading": list(chunk.heading),
             "pages": list(chunk.pages),
+            "header": chunk.header,
             "embedding_key": key,
         }
         for position, (chunk, key) in enumerate(zip(put.chunks, put.embedding_keys, strict=True))
@@ -220,26 +233,3 @@ def _delete_rows(connection: Connection, kb: int, document_id: str) -> int:
     return connection.execute(
         delete(documents).where(documents.c.kb_id == kb, documents.c.id == document_id)
     ).rowcount
-
-
-def _block_row(block: Block) -> list[object]:
-    box = block.box
-    return [
-        block.span.start,
-        block.span.end,
-        block.kind.value,
-        list(block.heading),
-        block.page,
-        [box.left, box.top, box.right, box.bottom] if box else None,
-    ]
-
-
-def _block(row: Sequence[Any]) -> Block:
-    start, end, kind, heading, page, box = row
-    return Block(
-        span=Span(start=start, end=end),
-        kind=BlockKind(kind),
-        heading=tuple(heading),
-        page=page,
-        box=Box(left=box[0], top=box[1], right=box[2], bottom=box[3]) if box else None,
-    )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 
 __all__ = ["changes", "chunks", "documents", "embeddings", "knowledge_bases", "metadata"]
@@ -34,6 +35,7 @@ knowledge_bases = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("name", String(64), nullable=False, unique=True),
+    Column("settings", JSON, nullable=False, server_default=text("'{}'")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     # An index folder is named by this id: a deleted one must never come back as another's.
     sqlite_autoincrement=True,
@@ -71,6 +73,7 @@ chunks = Table(
     Column("heading", JSON, nullable=False),
     Column("pages", JSON, nullable=False),
     Column("embedding_key", String(64), nullable=False),
+    Column("header", Text, nullable=False, server_default=text("''")),
     ForeignKeyConstraint(
         ["kb_id", "document_id"], ["documents.kb_id", "documents.id"], ondelete="CASCADE"
     ),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wenqu.testing.chat import ScriptedChat
+    from wenqu.testing.chunks import check_chunks
+    from wenqu.testing.contracts_base import KnowledgeBaseStoreContract
     from wenqu.testing.contracts_chat import ChatModelContract
     from wenqu.testing.contracts_embedder import EmbedderContract
     from wenqu.testing.contracts_index import IndexContract
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from wenqu.testing.contracts_store import (
         ChangeLogContract,
         DocumentStoreContract,
-        KnowledgeBaseStoreContract,
         Stores,
     )
     from wenqu.testing.embedder import FakeEmbedder
@@ -37,6 +38,7 @@ __all__ = [
     "ReaderContract",
     "ScriptedChat",
     "Stores",
+    "check_chunks",
 ]
 
 _HOMES = {
@@ -46,10 +48,11 @@ _HOMES = {
     "EmbedderContract": "contracts_embedder",
     "FakeEmbedder": "embedder",
     "IndexContract": "contracts_index",
-    "KnowledgeBaseStoreContract": "contracts_store",
+    "KnowledgeBaseStoreContract": "contracts_base",
     "ReaderContract": "contracts_reader",
     "ScriptedChat": "chat",
     "Stores": "contracts_store",
+    "check_chunks": "chunks",
 }
 
 

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS, Sample
 from wenqu.types import BlockKind, document_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wenqu.protocols import Reader
+    from wenqu.protocols import Reader, ReadOptions
     from wenqu.types import Document
 
 __all__ = ["ReaderContract"]
-
-_HEAD_BYTES = 4096
 
 
 class ReaderContract:
@@ -37,9 +36,24 @@ class ReaderContract:
         """Return files that the reader reads: name → content. Chinese and English, at least two."""
         raise NotImplementedError
 
+    def options(self) -> ReadOptions:
+        """Return how the samples are to be read."""
+        return DEFAULT_OPTIONS
+
+    def container(self, name: str) -> str:
+        """Return what a sample holds where it is a ZIP or OLE file; see ``protocols.Sample``."""
+        del name
+        return ""
+
+    def _sample(self, name: str, data: bytes) -> Sample:
+        return Sample(name=name, head=data[:4096], container=self.container(name))
+
     def documents(self) -> list[tuple[str, Document]]:
         """Return each sample's name and document."""
-        return [(name, self.reader().read(data, name)) for name, data in self.samples().items()]
+        return [
+            (name, self.reader().read(data, name, self.options()))
+            for name, data in self.samples().items()
+        ]
 
     def test_its_name_says_its_version(self) -> None:
         """A document is read again when the name changes, so the name carries a version."""
@@ -50,13 +64,13 @@ class ReaderContract:
     def test_it_accepts_its_own_samples(self) -> None:
         """The head of a file is enough to take it."""
         for name, data in self.samples().items():
-            assert self.reader().accepts(name, data[:_HEAD_BYTES]), name
+            assert self.reader().accepts(self._sample(name, data)), name
 
     def test_it_takes_no_binary_data_for_text(self) -> None:
         """Neither by a wrong suffix nor by luck."""
         binary = b"PK\x03\x04" + bytes(range(256)) * 8
         for name in self.samples():
-            assert not self.reader().accepts(name, binary)
+            assert not self.reader().accepts(Sample(name=name, head=binary[:4096]))
 
     def test_spans_are_within_the_text_in_order_and_do_not_overlap(self) -> None:
         """Half-open code points, no empty block, each block without outer white lines."""
@@ -97,9 +111,9 @@ class ReaderContract:
 
     def test_reading_twice_gives_the_same_document(self) -> None:
         """Nothing is kept from one file to the next."""
-        reader = self.reader()
+        reader, options = self.reader(), self.options()
         for name, data in self.samples().items():
-            assert reader.read(data, name) == reader.read(data, name)
+            assert reader.read(data, name, options) == reader.read(data, name, options)
 
     def test_a_document_can_leave_its_process(self) -> None:
         """Readers run in a worker process."""

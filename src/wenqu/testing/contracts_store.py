@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from wenqu.errors import ConflictError, InputError, NotFoundError, StoreError
+from wenqu.errors import NotFoundError, StoreError
 from wenqu.testing.samples import (
     MODEL,
     chunks_of,
@@ -19,6 +19,7 @@ from wenqu.testing.samples import (
     put_of,
     vector_of,
 )
+from wenqu.types import Span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
         KnowledgeBaseStore,
         PutDocument,
     )
+    from wenqu.types import Block
 
-__all__ = ["ChangeLogContract", "DocumentStoreContract", "KnowledgeBaseStoreContract", "Stores"]
+__all__ = ["ChangeLogContract", "DocumentStoreContract", "StoreSuite", "Stores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ class Stores:
         return [change async for batch in batches for change in batch]
 
 
-class _StoreSuite:
+class StoreSuite:
+    """What every suite of a store begins with."""
+
     def stores(self) -> AbstractAsyncContextManager[Stores]:
         """Open the stores under test on an empty database; leaving the context closes them."""
         raise NotImplementedError
@@ -63,115 +67,7 @@ class _StoreSuite:
             yield stores, (await stores.bases.create("made")).id
 
 
-class KnowledgeBaseStoreContract(_StoreSuite):
-    """Contract suite of ``protocols.KnowledgeBaseStore``."""
-
-    def test_there_are_none_in_the_beginning(self) -> None:
-        async def check(stores: Stores) -> None:
-            assert list(await stores.bases.list()) == []
-
-        self._run(check)
-
-    def test_a_created_base_is_found_and_empty(self) -> None:
-        async def check(stores: Stores) -> None:
-            created = await stores.bases.create("规章 2024")
-            assert created.name == "规章 2024"
-            assert await stores.bases.get("规章 2024") == created
-            assert await stores.bases.id_of(" 规章 2024 ") == created.id
-            assert (created.documents, created.chunks, created.characters) == (0, 0, 0)
-
-        self._run(check)
-
-    def test_bases_are_listed_by_name(self) -> None:
-        async def check(stores: Stores) -> None:
-            for name in ("beta", "alpha", "gamma"):
-                await stores.bases.create(name)
-            assert [base.name for base in await stores.bases.list()] == ["alpha", "beta", "gamma"]
-            assert list(await stores.bases.names()) == ["alpha", "beta", "gamma"]
-
-        self._run(check)
-
-    def test_a_name_is_given_once(self) -> None:
-        async def check(stores: Stores) -> None:
-            await stores.bases.create("one")
-            with pytest.raises(ConflictError):
-                await stores.bases.create("one")
-            assert len(await stores.bases.list()) == 1
-
-        self._run(check)
-
-    def test_the_same_name_in_two_unicode_forms_is_one(self) -> None:
-        async def check(stores: Stores) -> None:
-            created = await stores.bases.create("caf\N{LATIN SMALL LETTER E WITH ACUTE}")
-            assert await stores.bases.get("cafe\N{COMBINING ACUTE ACCENT}") == created
-
-        self._run(check)
-
-    @pytest.mark.parametrize("name", ["", "  ", "a/b", "a\nb", "a\0b", "..", "x" * 65, "\udcff"])
-    def test_what_cannot_be_a_name_is_refused(self, name: str) -> None:
-        async def check(stores: Stores) -> None:
-            with pytest.raises(InputError):
-                await stores.bases.create(name)
-            assert not await stores.bases.list()
-
-        self._run(check)
-
-    def test_what_is_not_there_is_not_found(self) -> None:
-        async def check(stores: Stores) -> None:
-            for name in ("nowhere", "", "\udcff"):
-                with pytest.raises(NotFoundError):
-                    await stores.bases.get(name)
-                with pytest.raises(NotFoundError):
-                    await stores.bases.id_of(name)
-            with pytest.raises(NotFoundError):
-                await stores.bases.delete("nowhere")
-
-        self._run(check)
-
-    def test_counts_follow_the_documents(self) -> None:
-        async def check(stores: Stores) -> None:
-            base = await stores.bases.create("made")
-            documents = document_of("a", "one", "two"), document_of("b", "three")
-            await stores.put(base.id, *map(put_of, documents))
-            counted = await stores.bases.get("made")
-            characters = sum(len(document.text) for document in documents)
-            assert (counted.documents, counted.chunks, counted.characters) == (2, 3, characters)
-
-        self._run(check)
-
-    def test_a_deleted_base_takes_its_documents_with_it_and_no_others(self) -> None:
-        async def check(stores: Stores) -> None:
-            gone = await stores.bases.create("gone")
-            kept = await stores.bases.create("kept")
-            for base in (gone, kept):
-                await stores.put(base.id, put_of(document_of("a", "shared text")))
-            deleted = await stores.bases.delete("gone")
-            assert (deleted.id, deleted.documents) == (gone.id, 1)
-            assert [base.name for base in await stores.bases.list()] == ["kept"]
-            assert not await stores.documents.documents(gone.id)
-            assert await stores.changes.head(gone.id) == 0
-            # The text is still used elsewhere, and so is its vector.
-            assert len(await stores.changed(kept.id)) == 1
-
-        self._run(check)
-
-    def test_an_id_is_never_given_again(self) -> None:
-        async def check(stores: Stores) -> None:
-            first = await stores.bases.create("one")
-            await stores.bases.delete("one")
-            assert (await stores.bases.create("one")).id != first.id
-
-        self._run(check)
-
-    def _run(self, check: Callable[[Stores], Coroutine[Any, Any, None]]) -> None:
-        async def opened() -> None:
-            async with self.stores() as stores:
-                await check(stores)
-
-        asyncio.run(opened())
-
-
-class _BaseSuite(_StoreSuite):
+class _BaseSuite(StoreSuite):
     def _run(self, check: Callable[[Stores, int], Coroutine[Any, Any, None]]) -> None:
         async def opened() -> None:
             async with self._with_base() as (stores, kb):
@@ -203,6 +99,25 @@ class DocumentStoreContract(_BaseSuite):
         async def check(stores: Stores, kb: int) -> None:
             with pytest.raises(NotFoundError):
                 await stores.documents.document(kb, "0123456789abcdef")
+
+        self._run(check)
+
+    def test_the_blocks_that_a_span_touches_come_with_their_places(self) -> None:
+        async def check(stores: Stores, kb: int) -> None:
+            document = document_of("a", "first", "second", "third")
+            await stores.put(kb, put_of(document), put_of(document_of("b", "other")))
+            first, second, third = document.blocks
+
+            async def touched(start: int, end: int) -> list[Block]:
+                span = Span(start=start, end=end)
+                return list(await stores.documents.blocks(kb, document.id, span))
+
+            assert await touched(first.span.end - 1, second.span.start + 1) == [first, second]
+            assert await touched(first.span.end, second.span.start) == []
+            assert await touched(0, len(document.text)) == [first, second, third]
+            anywhere = Span(start=0, end=99)
+            assert not await stores.documents.blocks(kb, "0123456789abcdef", anywhere)
+            assert not await stores.documents.blocks(kb + 1, document.id, anywhere)
 
         self._run(check)
 
@@ -305,6 +220,21 @@ class DocumentStoreContract(_BaseSuite):
             await stores.documents.remove(other, [document.id])
             assert (await stores.documents.document(kb, document.id)).text == "here"
             assert not await stores.documents.documents(other)
+
+        self._run(check)
+
+    def test_a_chunk_keeps_its_header_rows(self) -> None:
+        async def check(stores: Stores, kb: int) -> None:
+            put = put_of(document_of("a", "| 1 | 2 |", "text"))
+            header = "| 甲 | b |\n| --- | --- |"
+            chunks = [replace(put.chunks[0], header=header), put.chunks[1]]
+            await stores.put(kb, replace(put, chunks=chunks))
+            stored = await stores.changes.document_chunks(kb, put.document.id)
+            assert [chunk.header for chunk in stored] == [header, ""]
+            (change,) = await stores.changed(kb)
+            assert list(change.chunks) == chunks
+            found = await stores.changes.chunks(kb, [chunks[0].id])
+            assert found[chunks[0].id][0] == chunks[0]
 
         self._run(check)
 

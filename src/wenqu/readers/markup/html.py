@@ -6,19 +6,23 @@ what is found and quoted. The same walk serves the HTML inside Markdown.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.builder import DocumentBuilder, collapse, join_lines, only_text, table_row
 from wenqu.readers.encoding import decode, looks_binary
+from wenqu.readers.markup.text import chinese_heading_level
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wenqu.protocols import ReadOptions, Sample
     from wenqu.types import Document
 
 __all__ = ["SUFFIXES", "Collector", "HtmlReader", "Sink", "list_item", "walk_fragment"]
@@ -26,12 +30,12 @@ __all__ = ["SUFFIXES", "Collector", "HtmlReader", "Sink", "list_item", "walk_fra
 SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 
 _HTML_HEAD = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])",
+    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|(?:html|head|body|table|meta)[\s>])",
     re.IGNORECASE | re.DOTALL,
 )
 
 _SILENT = (
-    "script", "style", "template", "noscript", "svg", "math annotation", "iframe", "object",
+    "script", "style", "template", "svg", "math annotation", "iframe", "object",
     "canvas", "audio", "video", "button", "select", "textarea", "nav", "menu", "dialog",
     "[hidden]", "[role=navigation]", "[role=search]", "[role=banner]", "[role=contentinfo]",
     "[role=dialog]", "[role=alertdialog]",
@@ -43,14 +47,30 @@ _CHROME = frozenset(
      "headerlink", "mw-editsection", "mw-jump-link", "nav", "navbar", "navbox", "navigation",
      "noprint", "pagination", "share", "sidebar", "site-footer", "site-header", "site-nav",
      "skip-link", "social", "toc", "topbar", "mw-panel", "mw-head", "catlinks", "printfooter",
-     "sphinxsidebar", "wy-nav-side", "related"}
+     "sphinxsidebar", "wy-nav-side", "related", "related-posts", "advertisement", "newsletter",
+     "subscribe", "sr-only", "visually-hidden", "backlinks", "feedback"}
 )  # fmt: skip
+_BANNER = re.compile(
+    r"(?:\A|[\s_-])(?:cookie|consent|gdpr|privacy)s?[\w-]*?[_-]?(?:banner|bar|notice|popup|modal|"
+    r"overlay|dialog|wrapper|message|prompt)",
+    re.IGNORECASE,
+)
+_MAX_NAMES = 300
 _MAIN = ("main", "[role=main]", "#mw-content-text", "article", "#content", ".markdown-body")
 # A part that holds less of the page than this is not the main one (a teaser, an empty shell).
 _MAIN_SHARE = 0.4
+_BESIDE_SHARE = 0.1  # of the page: a second part of the same kind that holds more is content too
 _KEPT_SHARE = 0.3
 _MENU_LINKS = 6
 _MENU_WORDS = 12  # mean characters of a link that is a menu entry
+
+_FACTS = {
+    "author": "meta[name=author], meta[property='article:author'], meta[name='dc.creator' i]",
+    "date": "meta[property='article:published_time'], meta[name=date], meta[name=pubdate],"
+    " meta[name='dc.date' i], meta[name=publishdate i]",
+    "description": "meta[name=description i], meta[property='og:description']",
+    "keywords": "meta[name=keywords i]",
+}
 
 _INLINE = frozenset(
     {"a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
@@ -62,6 +82,7 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DULL_ALT = frozenset({"image", "img", "logo", "icon", "picture", "figure", "screenshot", "alt"})
 _MAX_DEPTH = 150
 _MAX_SPAN = 60
+_MAX_CELL = 300  # characters of a cell with a table in it; a longer one is a part of the page
 _HARD_BREAK = "\v"
 
 
@@ -96,15 +117,16 @@ class Collector:
 class HtmlReader:
     """Reads HTML, also under another name when its first bytes say that it is."""
 
-    name = "html/1"
+    name = "html/2"
 
-    def accepts(self, name: str, head: bytes) -> bool:
+    def accepts(self, sample: Sample) -> bool:
         """Take what begins as HTML does, or has the suffix and may be text."""
+        head, name = sample.head, sample.name
         if _HTML_HEAD.match(head) or _HTML_HEAD.match(head[:2048].replace(b"\0", b"")[2:]):
             return not name.lower().endswith((".md", ".markdown", ".txt", ".csv"))
-        return PurePath(name).suffix.lower() in SUFFIXES and not looks_binary(head)
+        return PurePath(sample.name).suffix.lower() in SUFFIXES and not looks_binary(sample.head)
 
-    def read(self, data: bytes, source: str) -> Document:
+    def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
         """Return the page's main content.
 
         Raises:
@@ -112,19 +134,52 @@ class HtmlReader:
         """
         text, encoding = decode(data, source, declared=True)
         tree = LexborHTMLParser(text)
-        builder = DocumentBuilder(source, "html")
+        builder = DocumentBuilder(source, "html", options)
         builder.note("encoding", encoding)
-        for key, selector in (
-            ("author", "meta[name=author]"),
-            ("date", "meta[property='article:published_time'], meta[name=date]"),
-        ):
-            if (found := tree.css_first(selector)) is not None:
-                builder.note(key, found.attributes.get("content"))
-        titled = tree.css_first("head > title, title")
-        title = titled.text() if titled else None
+        for key, value in page_facts(tree).items():
+            builder.note(key, value)
+        titled = tree.css_first("head > title") or tree.css_first("title")
+        title = (titled.text() if titled else None) or _content(tree, "meta[property='og:title']")
         if (body := tree.body or tree.root) is not None:
             _Walk(builder).block(_main(body), 0)
         return builder.build(title=title)
+
+
+def page_facts(tree: LexborHTMLParser) -> dict[str, str]:
+    """Return what the head of a page says of it: author, date, description, keywords, lang."""
+    facts = _linked_data(tree)
+    for key, selector in _FACTS.items():
+        if value := _content(tree, selector):
+            facts[key] = value
+    if tree.root is not None and (lang := tree.root.attributes.get("lang")):
+        facts["lang"] = lang
+    return facts
+
+
+def _content(tree: LexborHTMLParser, selector: str) -> str | None:
+    found = (node.attributes.get("content") for node in tree.css(selector))
+    return next(filter(None, found), None)
+
+
+def _linked_data(tree: LexborHTMLParser) -> dict[str, str]:
+    """Return author and date from JSON-LD, where most news sites keep them."""
+    facts: dict[str, str] = {}
+    for node in tree.css("script[type='application/ld+json']"):
+        try:
+            data = json.loads(node.text(), strict=False)
+        except (ValueError, RecursionError):
+            continue
+        graph = data.get("@graph") if isinstance(data, dict) else data
+        for part in graph if isinstance(graph, list) else [data]:
+            if not isinstance(part, dict):
+                continue
+            author, date = part.get("author"), part.get("datePublished")
+            author = author[0] if isinstance(author, list) and author else author
+            author = author.get("name") if isinstance(author, dict) else author
+            for key, value in (("author", author), ("date", date)):
+                if isinstance(value, str) and value:
+                    facts.setdefault(key, value)
+    return facts
 
 
 def walk_fragment(html: str, sink: Sink) -> None:
@@ -148,17 +203,31 @@ def _main(body: LexborNode) -> LexborNode:
     _drop_silent(body)
     whole = _size(body)
     for selector in _MAIN:
-        found = max(body.css(selector), key=_size, default=None)
-        if found is not None and _size(found) >= whole * _MAIN_SHARE:
-            _drop_chrome(found)
-            return found
+        largest, *others = sorted(body.css(selector), key=_size, reverse=True) or [body]
+        beside = [node for node in others if not _is_within(node, largest)]
+        alone = not beside or _size(beside[0]) <= whole * _BESIDE_SHARE
+        if largest.mem_id != body.mem_id and alone and _size(largest) >= whole * _MAIN_SHARE:
+            _drop_chrome(largest)
+            return largest
     _drop_chrome(body)
     return body
+
+
+def _is_within(node: LexborNode, outer: LexborNode) -> bool:
+    above = node.parent
+    while above is not None and above.mem_id != outer.mem_id:
+        above = above.parent
+    return above is not None
 
 
 def _drop_silent(body: LexborNode) -> None:
     for selector in _SILENT:
         for node in body.css(selector):
+            node.decompose()
+    # What stands in for scripts repeats the page, unless the page is nothing without them.
+    stands_in = body.css("noscript")
+    if _size(body) > 2 * sum(map(_size, stands_in)):
+        for node in stands_in:
             node.decompose()
     for node in body.css("[style]"):
         if _HIDDEN_STYLE.search(node.attributes.get("style") or ""):
@@ -174,7 +243,7 @@ def _drop_chrome(main: LexborNode) -> None:
             node.decompose()
     for node in main.css("header, footer, aside, [class], [id]"):
         names = f"{node.attributes.get('class') or ''} {node.attributes.get('id') or ''}"
-        named = not _CHROME.isdisjoint(names.lower().split())
+        named = not _CHROME.isdisjoint(names.lower().split()) or _BANNER.search(names[:_MAX_NAMES])
         outer = node.tag in {"footer", "aside"} or (
             node.tag == "header" and not node.css_first("h1")
         )
@@ -246,6 +315,8 @@ class _Walk:
         elif tag in {"pre", "listing", "xmp"}:
             self._sink.add(_code(node), BlockKind.CODE)
         elif tag == "table" and (rows := _rows(node, depth)):
+            if (caption := _child(node, "caption")) is not None:
+                self._sink.add(" ".join(_texts(caption, depth)))
             self._sink.add(_table(rows), BlockKind.TABLE)
         else:
             self.block(node, depth + 1)
@@ -253,7 +324,9 @@ class _Walk:
     def _flush(self) -> None:
         text = _lines("".join(self._run))
         self._run.clear()
-        if text:
+        if (level := chinese_heading_level(text)) is not None and "\n" not in text:
+            self._sink.heading(text, level)
+        elif text:
             self._sink.add(text)
 
 
@@ -272,7 +345,8 @@ def _texts(node: LexborNode, depth: int) -> list[str]:
 
 
 def _items(node: LexborNode, tag: str, depth: int) -> Iterator[str]:
-    number = 1
+    start = node.attributes.get("start") or "1"
+    number = int(start) if start.isdecimal() else 1
     for child in node.iter():
         # A list straight inside a list is wrong HTML, and common.
         texts = _texts(child, depth) if child.tag == "li" else _items_of_stray(child, depth)
@@ -309,17 +383,18 @@ def _code(node: LexborNode) -> str:
 
 def _rows(table: LexborNode, depth: int) -> list[list[str]]:
     """Return the cells of a table of data; none for one that only lays out a page."""
-    if table.css_first("table table, td h1, td h2, td h3, td pre") or depth > _MAX_DEPTH:
+    if depth > _MAX_DEPTH or _lays_out(table):
         return []
     carried: dict[int, tuple[int, str]] = {}
     rows: list[list[str]] = []
-    for row in table.css("tr"):
+    for row in _own_rows(table):
         cells: list[str] = []
         for cell in row.iter():
             if cell.tag not in {"td", "th"}:
                 continue
             _carry(carried, cells)
-            text = " ".join(_texts(cell, depth))
+            inner = cell.css_first("table") is not None
+            text = cell.text(separator=" ") if inner else " ".join(_texts(cell, depth))
             for _ in range(_span(cell, "colspan")):
                 if (below := _span(cell, "rowspan") - 1) > 0:
                     carried[len(cells)] = (below, text)
@@ -328,6 +403,28 @@ def _rows(table: LexborNode, depth: int) -> list[list[str]]:
         if any(map(only_text, cells)):
             rows.append(cells)
     return rows if len(rows) > 1 and max(map(len, rows)) > 1 else []
+
+
+def _lays_out(table: LexborNode) -> bool:
+    """Say whether a table holds parts of a page, and not a value a cell."""
+    if table.css_first("td h1, td h2, td h3, td pre") is not None:
+        return True
+    if table.css_first("table table") is None:
+        return False
+    return max(map(_size, table.css("td")), default=0) > _MAX_CELL
+
+
+def _own_rows(table: LexborNode) -> Iterator[LexborNode]:
+    """Yield the rows of a table, and not those of tables inside its cells."""
+    for part in table.iter():
+        if part.tag == "tr":
+            yield part
+        elif part.tag in {"thead", "tbody", "tfoot"}:
+            yield from (row for row in part.iter() if row.tag == "tr")
+
+
+def _child(node: LexborNode, tag: str) -> LexborNode | None:
+    return next((child for child in node.iter() if child.tag == tag), None)
 
 
 def _carry(carried: dict[int, tuple[int, str]], cells: list[str]) -> None:

@@ -6,16 +6,34 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from wenqu.readers.builder import DocumentBuilder, join_lines, only_text, table_row
+from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS
+from wenqu.readers.builder import DocumentBuilder, join_lines, only_text
 from wenqu.readers.encoding import decode, looks_binary
+from wenqu.readers.markup.rst_tables import (
+    csv_table,
+    grid_table,
+    is_simple_table,
+    list_table,
+    simple_table,
+)
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
+    from wenqu.protocols import ReadOptions, Sample
     from wenqu.types import Document
 
-__all__ = ["SUFFIXES", "TextReader", "chinese_heading_level"]
+__all__ = ["SUFFIXES", "TextReader", "add_plain", "chinese_heading_level"]
 
 SUFFIXES = frozenset({".txt", ".text", ".log", ".rst", ""})
+
+# Text to a machine only, or what nobody means to be found.
+_NOT_TO_READ = frozenset({".pem", ".key", ".crt", ".asc", ".sig", ".ps", ".eps", ".map", ".lock"})
+_MARKUP = (b"{\\rtf", b"%!PS", b"%PDF", b"-----BEGIN ")
+_SURE_ENCODINGS = frozenset(
+    {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "gb18030",
+     "big5hkscs"}
+)  # fmt: skip
 
 _UNDERLINE = re.compile(r"\A([=\-~^\"'`#*+:.])\1{2,}\s*\Z")
 _MAX_HEADING = 60
@@ -30,10 +48,10 @@ _SENTENCE_END = re.compile(r"[。！？；.!?;,，]\s*\Z")
 _DIRECTIVE = re.compile(r"\A\.\.\s+(?:\|[^|]+\|\s+)?([\w:-]+?)::\s*(.*)\Z")
 _TARGET_OR_COMMENT = re.compile(r"\A\.\.(?:\s|\Z)")
 _OPTION = re.compile(r"\A\s*:[\w-]+:(?:\s|\Z)")
+_HEADER_OPTION = re.compile(r"\A\s*:header:\s*(.+)\Z")
 _ROLE = re.compile(r":[\w:+.-]+:`([^`<]+?)(?:\s*<[^`>]*>)?`")
 _LINK = re.compile(r"`([^`<]+?)\s*<[^`>]*>`__?")
 _NOTHING = re.compile(r"\\ |\|[\w-]+\|_?(?= |\\|$)")  # an escaped space; a substitution
-_SUBSTITUTION = re.compile(r"(?<=\s)\|[\w-]+\|(?=\s)")
 _BULLET = re.compile(r"\s*(?:[-*+]\s+|[•●·]\s*|(?:\d{1,3}|#)[.)、]\s*(?!\d))\S")
 _LITERAL = re.compile(r"``([^`]+)``")
 _STRONG = re.compile(r"(\*{1,2})(\S(?:.*?\S)?)\1")
@@ -47,13 +65,18 @@ _SILENT_DIRECTIVES = frozenset(
 class TextReader:
     """Reads ``.txt``, ``.rst``, logs, and files without a suffix that hold text."""
 
-    name = "text/1"
+    name = "text/2"
 
-    def accepts(self, name: str, head: bytes) -> bool:
-        """Take known suffixes, where the bytes may be text."""
-        return PurePath(name).suffix.lower() in SUFFIXES and not looks_binary(head)
+    def accepts(self, sample: Sample) -> bool:
+        """Take known suffixes, where the bytes may be text, and others where they surely are."""
+        if sample.container or looks_binary(sample.head):
+            return False
+        suffix = PurePath(sample.name).suffix.lower()
+        if suffix in SUFFIXES:
+            return True
+        return suffix not in _NOT_TO_READ and _surely_text(sample.head)
 
-    def read(self, data: bytes, source: str) -> Document:
+    def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
         """Return the document: blank lines part its blocks, line ends inside a block stay.
 
         Raises:
@@ -61,11 +84,26 @@ class TextReader:
         """
         text, encoding = decode(data, source)
         markup = source.lower().endswith(".rst")
-        builder = DocumentBuilder(source, "rst" if markup else "text")
+        builder = DocumentBuilder(source, "rst" if markup else "text", options)
         builder.note("encoding", encoding)
         lines = text.expandtabs(4).splitlines()
         _Blocks(builder, markup=markup).feed(lines)
         return builder.build()
+
+
+def _surely_text(head: bytes) -> bool:
+    """Say whether a file of any name is text: Unicode, or Chinese in its own encodings."""
+    if not head.strip() or head.startswith(_MARKUP):
+        return False
+    try:
+        return decode(head, "")[1] in _SURE_ENCODINGS
+    except ReadError:
+        return False
+
+
+def add_plain(builder: DocumentBuilder, text: str) -> None:
+    """Add the blocks of plain text."""
+    _Blocks(builder, markup=False).feed(text.expandtabs(4).splitlines())
 
 
 def chinese_heading_level(line: str) -> int | None:
@@ -137,6 +175,8 @@ class _Blocks:
             body = [line for line in lines[at + 1 : end] if not _OPTION.match(line)]
             if name in _CODE_DIRECTIVES:
                 self._builder.add("\n".join(_dedent(body)), BlockKind.CODE)
+            elif name in {"csv-table", "list-table"}:
+                self._table(found[2], lines[at + 1 : end], body, csv=name == "csv-table")
             elif self._depth < _MAX_DEPTH:
                 self._depth += 1
                 self.feed([found[2], "", *_dedent(body)])
@@ -144,6 +184,14 @@ class _Blocks:
             else:
                 self._builder.add("\n".join(body))
         return end
+
+    def _table(self, title: str, lines: list[str], body: list[str], *, csv: bool) -> None:
+        self._builder.add(self._inline(title))
+        options = (found for line in lines if (found := _HEADER_OPTION.match(line)))
+        header = next((found[1] for found in options), "")
+        rows = [line.strip() for line in body if line.strip()]
+        table = csv_table(rows, header) if csv else list_table(rows)
+        self._builder.add(self._inline(table), BlockKind.TABLE)
 
     def _literal(self, lines: list[str], at: int) -> int:
         end = at
@@ -163,7 +211,11 @@ class _Blocks:
         if self._markup:
             lines = _dedent(paragraph)
             if lines[0].startswith("+-"):
-                text, kind = _grid_table(lines), BlockKind.TABLE
+                text, kind = grid_table(lines), BlockKind.TABLE
+            elif is_simple_table(lines):
+                text, kind = simple_table(lines), BlockKind.TABLE
+            elif lines[0].startswith(">>> "):
+                text, kind = "\n".join(lines), BlockKind.CODE
             elif _BULLET.match(lines[0]):
                 text, kind = "\n".join(map(join_lines, _items(lines))), BlockKind.LIST
             else:
@@ -209,20 +261,3 @@ def _items(lines: list[str]) -> list[str]:
         else:
             items[-1] += "\n" + line
     return items
-
-
-def _grid_table(lines: list[str]) -> str:
-    """Return a grid table as a Markdown table; a cell may have several lines."""
-    rows: list[list[str]] = [[]]
-    for line in lines:
-        if line.startswith("+"):
-            if rows[-1]:
-                rows.append([])
-            continue
-        cells = _SUBSTITUTION.sub("", line).strip().removeprefix("|").removesuffix("|").split("|")
-        row = rows[-1]
-        row.extend([""] * (len(cells) - len(row)))
-        for at, cell in enumerate(cells):
-            row[at] = join_lines(f"{row[at]}\n{cell.strip()}")
-    head, *body = [row for row in rows if row] or [[""]]
-    return "\n".join([table_row(head), table_row(["---"] * len(head)), *map(table_row, body)])

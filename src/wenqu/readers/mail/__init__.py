@@ -1,0 +1,1 @@
+"""Mail, and what is packed like it: Outlook messages, saved web pages."""

@@ -1,0 +1,1 @@
+"""Text: plain, marked up, structured, and program source; books made of it."""

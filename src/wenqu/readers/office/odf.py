@@ -1,0 +1,93 @@
+"""What OpenDocument files of every kind share: properties, macros, encryption, paragraphs.
+
+Source: OASIS OpenDocument 1.3, parts 2 (packages) and 3 (schema).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wenqu.errors import ReadError
+from wenqu.readers.builder import collapse, only_text
+from wenqu.readers.office.encrypted import decrypt
+from wenqu.readers.office.ooxml import SalvagedPackage, local
+from wenqu.readers.office.opendocument import note_open_properties
+from wenqu.types import BlockKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.etree import _Element
+
+    from wenqu.protocols import ReadOptions
+    from wenqu.readers.builder import DocumentBuilder
+    from wenqu.types import Document
+
+__all__ = ["OpenPackage", "lines", "said"]
+
+_SILENT = frozenset(
+    {"annotation", "annotation-end", "tracked-changes", "note-citation", "ruby-text"}
+)
+_MAX_SPACES = 40
+_MAX_DEPTH = 120
+
+
+class OpenPackage(SalvagedPackage):
+    """An OpenDocument package.
+
+    Args:
+        data: The whole file.
+        source: Named by errors.
+        options: Has the passwords.
+
+    Raises:
+        ReadError: It is no ZIP archive, or encrypted in a way or with a password that is not known.
+    """
+
+    def __init__(self, data: bytes, source: str, options: ReadOptions) -> None:
+        super().__init__(decrypt(data, source, options), source)
+        manifest = self.salvage("META-INF/manifest.xml")
+        if manifest is not None and next(manifest.iter("{*}encryption-data"), None) is not None:
+            raise ReadError("read.encrypted", source=source)
+
+    def finish(self, builder: DocumentBuilder, source: str, title: str | None) -> Document:
+        """Add macros, then return the document with its properties.
+
+        Raises:
+            ReadError: There is no text, or none is left.
+        """
+        for part in self.parts("basic/"):
+            root = self.salvage(part) if part.endswith(".xml") else None
+            if root is not None and local(root) == "module" and only_text(root.text or ""):
+                builder.add(root.text or "", BlockKind.CODE)
+        named = note_open_properties(self.salvage("meta.xml"), builder)
+        return self.build(builder, source, named or title)
+
+
+def said(element: _Element) -> str:
+    """Return the text of a paragraph; comments in it are left out."""
+    pieces: list[str] = []
+    _collect(element, pieces, 0)
+    return "\n".join(filter(None, map(collapse, "".join(pieces).split("\n"))))
+
+
+def lines(element: _Element) -> Iterator[str]:
+    """Yield the paragraphs with text below an element, comments left out."""
+    for part in element.iter("{*}p", "{*}h"):
+        if any(local(above) in _SILENT for above in part.iterancestors()):
+            continue
+        if only_text(text := said(part)):
+            yield text
+
+
+def _collect(element: _Element, pieces: list[str], depth: int) -> None:
+    pieces.append(element.text or "")
+    for child in element:
+        name = local(child)
+        if name == "line-break":
+            pieces.append("\n")
+        elif name in {"tab", "s"}:
+            pieces.append(" ")
+        elif name and name not in _SILENT and name not in {"p", "h"} and depth < _MAX_DEPTH:
+            _collect(child, pieces, depth + 1)
+        pieces.append(child.tail or "")

@@ -1,0 +1,1 @@
+"""What has pages and boxes: PDF, scans, pictures, and the recognition of their text."""

@@ -1,0 +1,409 @@
+"""The text layer of a PDF's pages as lines, by two engines.
+
+pdf_oxide reads most pages several times as fast, as it does not measure each glyph's outline.
+pdfium is the one that is trusted: it opens the file, and reads what the other cannot, or reads as
+nonsense or in the wrong order: turned pages, and writing from right to left. Neither is thread-safe
+here: one reader at a time in a process, which ``worker`` sees to.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import unicodedata
+from collections import defaultdict
+from math import isfinite
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import pypdfium2 as pdfium
+from pypdfium2 import raw
+
+from wenqu.readers.pages.layout import RIGHT_TO_LEFT, Line, rows
+from wenqu.readers.pages.pdf_rules import Rule, ruled_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Page", "TextLayer", "device_box", "garbled", "tried"]
+
+_T = TypeVar("_T")
+_Frame = tuple[float, float, float, float]
+
+_DEVICE_SCALE = 100  # PageToDevice rounds to whole units
+_CELL_GAP = 1.5  # in font sizes, as in layout
+_ASCENT, _DESCENT = 0.88, 0.2  # of the font size: what a line's box covers about its base line
+_ODD_SHARE = 0.05
+_GARBLED_SHARE = 0.5
+_WORD_GAP, _WORD_SPACE = 0.12, 0.4  # in font sizes: pieces nearer than a word space are one
+_SPACE = 0.25  # of the font size: a space's width, about
+_OVERLAPS = 0.15  # of a page's pieces: more, and their widths are wrong
+_FEW_PAGES, _SAMPLES, _SAMPLED_AGAIN = 100, 6, 32
+_GAPPED_ROWS = 2
+_RULE = 3.0  # points: a rectangle so thin is a line
+_MAX_RULES = 5000
+_LINE_ENDS = frozenset({0x0A, 0x0D})
+_SPACES = frozenset({0x20, 0xA0, 0x3000})
+_LAST_CONTROL = 0x1F
+_SOFT_HYPHENS = {0x2: "\u00ad", 0xAD: "\u00ad", 0xFFFE: "\u00ad"}
+_SEQUENCE = attrgetter("sequence")
+_KANGXI = re.compile(r"[\u2f00-\u2fd5\u2e9f\u2ef3]")
+# Without a map to Unicode an engine echoes bytes: they show as signs that texts hold few of.
+_ODD = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00a1-\u00a6\u00a8-\u00af\u00b4-\u00b6\u00b8-\u00bf\ufffd\ue000-\uf8ff]"
+)
+_MEANINGLESS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
+
+
+class Page(NamedTuple):
+    """A page's lines in the order of drawing, and its size in points as it is shown."""
+
+    lines: list[Line]
+    width: float
+    height: float
+
+
+def garbled(lines: Sequence[Line]) -> bool:
+    """Say whether most characters have no meaning, as of fonts without a map to Unicode."""
+    text = "".join(line.text for line in lines)
+    return len(_MEANINGLESS.findall(text)) > len(text) * _GARBLED_SHARE
+
+
+class TextLayer:
+    """The lines of each page.
+
+    Args:
+        data: The file.
+        pdf: The same, opened by pdfium.
+        password: What opened it.
+    """
+
+    def __init__(self, data: bytes, pdf: Any, password: str | None) -> None:
+        self._pdf = pdf
+        self.quick: Any = _quick(data, password, len(pdf))
+        self._shown = _Shown(self.quick, pdf)
+
+    def page(self, number: int) -> Page | None:
+        """Return page ``number``, from 0; None where it cannot be loaded."""
+        page = self._quick_page(number) if self.quick is not None else None
+        page = page or self._sure_page(number)
+        if page is None:
+            return None
+        # A broken matrix puts text at infinity.
+        return page._replace(lines=[line for line in page.lines if isfinite(sum(line[1:6]))])
+
+    def _quick_page(self, number: int) -> Page | None:
+        """Return the page by pdf_oxide; None where the other engine must look."""
+        frame = self._shown.of(number)
+        if frame is None or frame[2] - frame[0] < 1 or frame[3] - frame[1] < 1:
+            return None
+        page = tried(lambda: _pieces(self.quick, number, frame))
+        if page is None:
+            return None
+        text = "".join([line.text for line in page.lines])
+        odd = len(_ODD.findall(text)) + len(RIGHT_TO_LEFT.findall(text))
+        if not text or odd > len(text) * _ODD_SHARE:
+            return None
+        pieces = _without_radicals(page.lines) if _KANGXI.search(text) else page.lines
+        lines = rows(pieces)
+        if sum([bool(line.stops) for line in lines]) >= _GAPPED_ROWS:
+            rules = tried(lambda: _rules(self.quick, number, frame)) or []
+            pieces, tables = ruled_tables(pieces, rules)
+            if tables:
+                lines = rows(pieces)
+        return page._replace(lines=lines)
+
+    def _sure_page(self, number: int) -> Page | None:
+        try:
+            page = self._pdf[number]
+        except pdfium.PdfiumError:
+            return None
+        try:
+            text_page = page.get_textpage()
+            try:
+                lines = _Lines(page, text_page).read()
+            finally:
+                text_page.close()
+            return Page(lines, *page.get_size())
+        except pdfium.PdfiumError:
+            return None
+        finally:
+            page.close()
+
+
+def tried(call: Callable[[], _T]) -> _T | None:
+    """Return what a call of pdf_oxide gives; None where it fails, also by a panic."""
+    try:
+        return call()
+    except (RuntimeError, OSError, ValueError, TypeError, IndexError, OverflowError):
+        return None
+    except BaseException as error:
+        # A panic of Rust code comes as an exception that is no Exception, and is not exported.
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
+
+
+def _quick(data: bytes, password: str | None, pages: int) -> Any:
+    """Return the file opened by pdf_oxide, unless it sees another document than pdfium."""
+    import pdf_oxide
+
+    pdf_oxide.disable_logging()
+    document = tried(lambda: pdf_oxide.PdfDocument.from_bytes(data))
+    if document is None:
+        return None
+    if password is not None and not tried(lambda: document.authenticate(password)):
+        return None
+    # Reaching for the method fails already where the page tree is broken.
+    count = tried(lambda: document.page_count())  # noqa: PLW0108
+    return document if count == pages else None
+
+
+class _Shown:
+    """Which part of each page is shown: left, bottom, right and top; None for a turned page.
+
+    pdf_oxide tells what a page says itself, not what it inherits, and walks through all pages to
+    find one; pdfium reads a whole page to tell more than its size. So in a short document the first
+    is asked, and believed where the size is right. Else of the pages of one size some are looked
+    at by the other, and the rest are taken to be like these, if these are alike.
+    """
+
+    def __init__(self, document: Any, pdf: Any) -> None:
+        self._document = document
+        self._pdf = pdf
+        self._short = len(pdf) <= _FEW_PAGES
+        self._found: defaultdict[tuple[float, float], list[_Frame | None]] = defaultdict(list)
+
+    def of(self, number: int) -> _Frame | None:
+        """Return that of page ``number``, from 0."""
+        size = raw.FS_SIZEF()
+        raw.FPDF_GetPageSizeByIndexF(self._pdf, number, size)
+        if self._short:
+            frame = tried(lambda: _said(self._document, number))
+            if frame is not None:
+                left, bottom, right, top = frame
+                if abs(right - left - size.width) + abs(top - bottom - size.height) < 1:
+                    return frame
+        found = self._found[size.width, size.height]
+        unlike = any(frame != found[0] for frame in found)
+        if unlike or len(found) < _SAMPLES or number % _SAMPLED_AGAIN == 0:
+            frame = self._looked_up(number)
+            if not unlike:
+                found.append(frame)
+            return frame
+        return found[0]
+
+    def _looked_up(self, number: int) -> _Frame | None:
+        try:
+            page = self._pdf[number]
+        except pdfium.PdfiumError:
+            return None
+        try:
+            left, bottom, right, top = page.get_bbox()
+            return None if page.get_rotation() else (left, bottom, right, top)
+        except pdfium.PdfiumError:
+            return None
+        finally:
+            page.close()
+
+
+def _said(document: Any, number: int) -> _Frame | None:
+    """Return what a page itself says to be shown, unless it is turned."""
+    if document.page_rotation(number) % 360:
+        return None
+    media = document.page_media_box(number)
+    crop = document.page_crop_box(number) or media
+    return (
+        max(media[0], crop[0]),
+        max(media[1], crop[1]),
+        min(media[2], crop[2]),
+        min(media[3], crop[3]),
+    )
+
+
+def _pieces(document: Any, number: int, frame: _Frame) -> Page | None:
+    """Return a page's pieces of text as drawn, those that touch put together.
+
+    None for turned text, and widths that cannot be: the boxes would be wrong. This
+    runs for each piece of each page, so it is written to be quick.
+    """
+    left, bottom, right, top = frame
+    found = document.extract_spans(number)
+    found.sort(key=_SEQUENCE)
+    pieces: list[Line] = []
+    overlaps = longest = 0
+    text = face = ""
+    size = start = begin = end = base = 0.0
+    height = top - bottom
+    for span in found:
+        x, y, width, _ = box = span.bbox
+        words, points = span.text, span.font_size
+        count = len(words)
+        if count > 2 and span.page_bbox != box:  # noqa: PLR2004  # turned text
+            return None
+        if y == base and points == size and -0.3 * size < (gap := x - end) < _WORD_SPACE * size:
+            spaced = gap > _WORD_GAP * size and not (text[-1:].isspace() or words[:1].isspace())
+            text = f"{text} {words}" if spaced else text + words
+            if count > longest:
+                longest, face = count, _face(span)
+        else:
+            overlaps += y == base and begin < x < end - 0.3 * size
+            if text and not text.isspace():
+                pieces.append(
+                    _piece(text, start - left, end - left, top - base, size, face, height)
+                )
+            text, face, size, base, start, longest = words, _face(span), points, y, x, count
+        begin, end = x, x + width
+    if text and not text.isspace():
+        pieces.append(_piece(text, start - left, end - left, top - base, size, face, height))
+    return None if overlaps > len(found) * _OVERLAPS else Page(pieces, right - left, height)
+
+
+def _face(span: Any) -> str:
+    return f"{span.font_name},Bold" if span.is_bold else str(span.font_name)
+
+
+def _piece(
+    text: str, left: float, right: float, base: float, size: float, font: str, height: float
+) -> Line:
+    top, bottom = base - _ASCENT * size, base + _DESCENT * size
+    if text.endswith(" "):  # a box ends with its words
+        right -= (len(text) - len(text.rstrip(" "))) * _SPACE * size
+    return Line(text, left, right, top, bottom, size, font, height)
+
+
+def _without_radicals(pieces: Sequence[Line]) -> list[Line]:
+    """Write the signs of radicals, which some fonts map characters to, as the characters."""
+    return [piece._replace(text=_KANGXI.sub(_plain, piece.text)) for piece in pieces]
+
+
+def _plain(found: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", found[0])
+
+
+def _rules(document: Any, number: int, frame: _Frame) -> list[Rule]:
+    """Return straight lines and the edges of rectangles, in points from the page's top left."""
+    left, _, _, top = frame
+    rules: list[Rule] = []
+    drawn = document.extract_lines(number)
+    boxes = document.extract_rects(number)
+    if len(drawn) + len(boxes) > _MAX_RULES:
+        return []
+    for line in drawn:
+        x, y, width, height = line["bbox"]
+        if abs(width) < _RULE or abs(height) < _RULE:
+            rules.append(Rule.of(x - left, top - y - height, x - left + width, top - y))
+    for box in boxes:
+        x, y, width, height = box["bbox"]
+        here = Rule.of(x - left, top - y - height, x - left + width, top - y)
+        if min(abs(width), abs(height)) < _RULE:
+            rules.append(here)
+        else:
+            rules += here.edges()
+    return rules
+
+
+def device_box(
+    page: Any, left: float, bottom: float, right: float, top: float
+) -> tuple[float, float, float, float]:
+    """Turn page space, whatever its rotation and crop, into points from the page's top left.
+
+    Returns left, top, right and bottom as the page is shown.
+    """
+    wide, high = (round(side * _DEVICE_SCALE) for side in page.get_size())
+    xs, ys = [], []
+    across, down = ctypes.c_int(), ctypes.c_int()
+    for x, y in ((left, top), (right, bottom)):
+        raw.FPDF_PageToDevice(page, 0, 0, wide, high, 0, x, y, across, down)
+        xs.append(across.value / _DEVICE_SCALE)
+        ys.append(down.value / _DEVICE_SCALE)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+class _Lines:
+    """Cuts one page's characters, as pdfium gives them, into lines."""
+
+    def __init__(self, page: Any, text_page: Any) -> None:
+        self._page = page
+        self._text_page = text_page
+        self._width, self._height = page.get_size()
+        self._lines: list[Line] = []
+        self._begin()
+
+    def read(self) -> list[Line]:
+        box = raw.FS_RECTF()
+        text_page = self._text_page.raw
+        for at in range(self._text_page.count_chars()):
+            code = raw.FPDFText_GetUnicode(text_page, at)
+            if code in _LINE_ENDS:
+                self._end()
+            elif code in _SPACES:
+                self._space = bool(self._text)
+            elif code > _LAST_CONTROL or code in _SOFT_HYPHENS:
+                raw.FPDFText_GetLooseCharBox(text_page, at, box)
+                self._put(at, _SOFT_HYPHENS.get(code) or chr(code), box)
+        self._end()
+        return rows(self._lines)
+
+    def _begin(self) -> None:
+        self._text: list[str] = []
+        self._at: list[int] = []
+        self._stops: list[tuple[float, float]] = []
+        self._space = False
+        self._left = self._bottom = float("inf")
+        self._right = self._top = float("-inf")
+        self._cell = float("inf")
+        self._last = float("nan")
+
+    def _put(self, at: int, character: str, box: Any) -> None:
+        if self._text:
+            gap = box.left - self._last
+            if gap > _CELL_GAP * max(box.top - box.bottom, 4.0):
+                self._text.append("\t")
+                self._stops.append((self._cell, self._last))
+                self._cell = box.left
+            elif self._space:
+                self._text.append(" ")
+        self._space = False
+        self._text.append(character)
+        self._at.append(at)
+        if box.right > box.left or box.top > box.bottom:
+            self._last = box.right
+            self._cell = min(self._cell, box.left)
+            self._left, self._right = min(self._left, box.left), max(self._right, box.right)
+            self._bottom, self._top = min(self._bottom, box.bottom), max(self._top, box.top)
+
+    def _end(self) -> None:
+        text = _KANGXI.sub(_plain, "".join(self._text))
+        if text.strip() and self._right > self._left:
+            left, top, right, bottom = self._device(self._left, self._right)
+            size, font = self._style()
+            ends = [*self._stops, (self._cell, self._last)] if self._stops else []
+            self._lines.append(
+                Line(
+                    text=text,
+                    left=left,
+                    right=right,
+                    top=top,
+                    bottom=bottom,
+                    size=size,
+                    font=font,
+                    page_height=self._height,
+                    stops=tuple(self._device(*pair)[::2] for pair in ends),
+                )
+            )
+        self._begin()
+
+    def _device(self, left: float, right: float) -> tuple[float, float, float, float]:
+        return device_box(self._page, left, self._bottom, right, self._top)
+
+    def _style(self) -> tuple[float, str]:
+        """Return size in points and font name, by the middle character of the line."""
+        at = self._at[len(self._at) // 2]
+        matrix, flags = raw.FS_MATRIX(), ctypes.c_int()
+        raw.FPDFText_GetMatrix(self._text_page, at, matrix)
+        scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
+        name = ctypes.create_string_buffer(128)
+        length = raw.FPDFText_GetFontInfo(self._text_page, at, name, len(name), flags)
+        font = name.value.decode("utf-8", errors="replace") if 0 < length <= len(name) else ""
+        return raw.FPDFText_GetFontSize(self._text_page, at) * scale, font

@@ -1,0 +1,51 @@
+"""What holds for the chunks of any document, however it is cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wenqu.types import BlockKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wenqu.types import Chunk, Chunking, Document
+
+__all__ = ["check_chunks"]
+
+
+def check_chunks(
+    document: Document,
+    chunks: Sequence[Chunk],
+    chunking: Chunking,
+    token_starts: Callable[[str], Sequence[int]],
+) -> None:
+    """Assert that chunks are exact, in order, whole, small enough, and overlap only where they may.
+
+    Args:
+        document: What was cut.
+        chunks: What came of it.
+        chunking: How it was cut.
+        token_starts: What the sizes were measured with.
+    """
+    tables = [block.span for block in document.blocks if block.kind is BlockKind.TABLE]
+    start = -1
+    end = 0
+    for each in chunks:
+        assert each.start > start
+        assert each.end > end
+        assert each.start >= end or chunking.shared
+        assert not document.text[end : each.start].strip()
+        assert each.text == document.text[each.start : each.end] == each.text.strip()
+        assert each.text
+        size = len(token_starts(each.text)) + len(token_starts(each.header))
+        assert size <= chunking.max_tokens or len(each.text.split()) == 1
+        if each.header:
+            assert any(
+                span.start + len(each.header) < each.start < span.end
+                and document.text[span.start : span.end].strip().startswith(each.header)
+                for span in tables
+            )
+        start, end = each.start, each.end
+    assert not document.text[end:].strip()
+    assert len({each.id for each in chunks}) == len(chunks)

@@ -1,0 +1,92 @@
+"""What the composition root does with models."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wenqu.app_models import AppModels
+from wenqu.errors import DownloadError
+from wenqu.settings import load
+from wenqu.testing.samples import document_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wenqu.types import Document
+
+
+class Reading:
+    """An app whose downloads are counted, and fail where told to."""
+
+    def __init__(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, *, ocr: bool = True, fails: bool = False
+    ) -> None:
+        self.pulled: list[str] = []
+        self.read: list[str] = []
+        self.app = AppModels(
+            load(home=home, read={"ocr": ocr}),
+            on_download=lambda *_: None,
+            embedder=None,
+            chat=None,
+        )
+
+        def pull(name: str) -> None:
+            self.pulled.append(name)
+            if fails:
+                raise DownloadError(
+                    "error.model_download", name=name, reasons="-", file="-", path="-"
+                )
+
+        monkeypatch.setattr(self.app, "pull", pull)
+
+    def all_of(self, *paths: Path) -> None:
+        async def read(path: Path, source: str) -> Document:
+            assert path.name == source
+            self.read.append(source)
+            return document_of(source, "text")
+
+        async def work() -> None:
+            reading = self.app.recognizing(read)
+            await asyncio.gather(*(reading(path, path.name) for path in paths))
+
+        asyncio.run(work())
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    kinds = {"a.md": b"# A", "b.pdf": b"%PDF-1.7\n", "c.png": b"\x89PNG\r\n\x1a\n\0"}
+    for name, head in kinds.items():
+        (tmp_path / name).write_bytes(head)
+    return [tmp_path / name for name in kinds]
+
+
+def test_weights_for_scans_are_fetched_once_and_not_for_plain_text(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path / "home", monkeypatch)
+    reading.all_of(files[0])
+    assert reading.pulled == []
+    reading.all_of(*files)
+    assert reading.pulled == ["pp-ocrv6-small"]
+    assert sorted(reading.read) == ["a.md", "a.md", "b.pdf", "c.png"]
+
+
+def test_weights_that_cannot_be_had_keep_no_file_from_being_read(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path / "home", monkeypatch, fails=True)
+    reading.all_of(*files)
+    assert sorted(reading.read) == ["a.md", "b.pdf", "c.png"]
+    assert reading.pulled == ["pp-ocrv6-small"]
+
+
+def test_with_recognition_switched_off_no_weights_are_fetched(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(tmp_path / "home", monkeypatch, ocr=False)
+    reading.all_of(*files)
+    assert reading.pulled == []
+    assert len(reading.read) == 3
