@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ("a.rst", b"Title\n=====", "text"),
         ("LICENSE", b"Apache License", "text"),
         ("a.md", b"PK\x03\x04\0\0\0\0", None),
-        ("a.docx", b"PK\x03\x04\0\0\0\0", "word"),  # damaged, which it then says
+        ("a.docx", b"PK\x03\x04\0\0\0\0", None),
         ("a.py", b"print()", "code"),
         ("a.xyz", b"words of a text", "text"),
         ("a.xyz", bytes(range(256)), None),
@@ -55,8 +55,6 @@ def test_content_decides_before_the_name(name: str, head: bytes, family: str | N
 @pytest.mark.parametrize(
     ("name", "head", "kind"),
     [
-        ("a.md", b"PK\x03\x04", "ZIP"),
-        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "JPEG"),
         ("a.py", b"print()", ".py"),
     ],
@@ -73,6 +71,43 @@ def test_an_unread_file_is_an_error_with_a_hint_in_both_languages(tmp_path: Path
     assert "7-Zip" in caught.value.message("zh")
     assert "PDF" in (caught.value.hint("zh") or "")
     assert "PDF" in (caught.value.hint("en") or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.docx", b"PK\x03\x04" + bytes(60)),
+        ("a.zip", b"PK\x03\x04" + bytes(60)),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)),
+    ],
+)
+def test_a_container_that_cannot_be_opened_is_said_to_be_damaged(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ReadError) as caught:
+        read_file(path, name, default_readers())
+    assert caught.value.key == "read.damaged"
+
+
+@pytest.mark.parametrize("part", ["[Content_Types].xml", "META-INF/manifest.xml"])
+def test_a_document_without_its_main_part_is_no_archive_of_files(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "a.docx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(part, "x")
+    with pytest.raises(ReadError) as caught:
+        read_file(path, "a.docx", default_readers())
+    assert caught.value.key == "read.unsupported"
+
+
+def test_an_archive_of_files_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.docx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "x")
+    with pytest.raises(ReadError) as caught:
+        read_file(path, "a.docx", default_readers())
+    assert caught.value.key == "read.archive"
 
 
 @pytest.mark.parametrize("content", [b"", b" \n\t\n"])

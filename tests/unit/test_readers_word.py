@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 
 from wenqu.errors import ReadError
-from wenqu.protocols import ReadOptions, Sample
+from wenqu.protocols import ReadOptions
 from wenqu.readers import default_readers
 from wenqu.readers.office.word import WordReader
 from wenqu.testing.contracts_reader import ReaderContract
@@ -441,14 +441,6 @@ def test_a_damaged_document_says_so(data: bytes) -> None:
     with pytest.raises(ReadError) as caught:
         read(data)
     assert caught.value.key == "read.damaged"
-
-
-def test_a_damaged_zip_that_is_called_a_word_document_is_taken_to_say_so() -> None:
-    damaged = Sample(name="a.docx", head=b"PK\x03\x04", container="zip")
-    assert WordReader(default_readers).accepts(damaged)
-    assert not WordReader(default_readers).accepts(
-        Sample(name="a.zip", head=b"PK\x03\x04", container="zip")
-    )
 
 
 def test_entities_are_not_resolved() -> None:

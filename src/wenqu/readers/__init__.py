@@ -144,6 +144,8 @@ def read_file(
         with path.open("rb") as file:
             known = sample(path.name, file)
             reader = choose(readers, known)
+            if reader is None and known.container == "damaged":
+                raise ReadError("read.damaged", source=source, reason="its directory is unreadable")
             if reader is None and is_archive(known):
                 raise ReadError("read.archive", source=source)
             if reader is None:

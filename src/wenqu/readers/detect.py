@@ -36,6 +36,7 @@ _PARTS = (
     ("ppt/presentation", "pptx"),
     ("META-INF/container.xml", "epub"),
 )
+_PACKAGE = frozenset({"[Content_Types].xml", "META-INF/manifest.xml", "mimetype"})
 # Likewise: a message may hold a document, and an encrypted package is none of the others.
 _STREAMS = (
     ("EncryptedPackage", "encrypted"),
@@ -51,8 +52,9 @@ def sample(name: str, file: IO[bytes]) -> Sample:
     """Return what tells the format of an open file, which is left where it was found.
 
     ``container`` is one of docx, xlsx, xlsb, pptx, odt, ods, odp, epub, doc, xls, ppt, msg; or
-    "encrypted" for an Office file under a password, "zip" and "ole" for anything else in these
-    wrappers, damaged ones included; or "".
+    "encrypted" for an Office file under a password, "package" for a document of another kind,
+    "zip" and "ole" for anything else in these wrappers, "damaged" where its directory cannot be
+    read; or "".
     """
     begin = file.tell()
     head = file.read(HEAD_BYTES)
@@ -72,11 +74,12 @@ def _zip(file: IO[bytes]) -> str:
             if "mimetype" in names:
                 with archive.open("mimetype") as member:
                     kind = member.read(_MIMETYPE_BYTES).decode("ascii", "replace").strip()
+                kind = kind.removesuffix("-template")
                 if kind in _OPEN_DOCUMENT:
                     return _OPEN_DOCUMENT[kind]
             return _office(names)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
-        return "zip"
+        return "damaged"
 
 
 def _office(names: Collection[str]) -> str:
@@ -84,7 +87,8 @@ def _office(names: Collection[str]) -> str:
     for part, kind in _PARTS:
         if any(name.startswith(part) for name in plain):
             return kind
-    return "zip"
+    # One document of another kind, or one without its main part; no folder of files.
+    return "package" if _PACKAGE.intersection(plain) else "zip"
 
 
 def _ole(file: IO[bytes]) -> str:
@@ -93,5 +97,5 @@ def _ole(file: IO[bytes]) -> str:
             # Names in an OLE directory are compared without case, and some writers use capitals.
             top = {path[0].lower() for path in ole.listdir()}
     except (OSError, ValueError, IndexError, TypeError):
-        return "ole"
+        return "damaged"
     return next((kind for stream, kind in _STREAMS if stream.lower() in top), "ole")

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from wenqu.errors import SourceError
 from wenqu.protocols import MissedFile, SourceFile
 from wenqu.sources.client import USER_AGENT, Page, checked_url, web_client
+from wenqu.text.markup import shallow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -193,7 +194,7 @@ def _links(page: Page) -> list[str]:
     """Return the URLs that a page links to, each once, in order."""
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(page.body)
+    tree = LexborHTMLParser(shallow(page.body.decode("utf-8", "replace")))
     robots = tree.css_first("meta[name=robots]")
     if robots is not None and "nofollow" in (robots.attributes.get("content") or "").lower():
         return []

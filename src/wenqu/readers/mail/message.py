@@ -20,6 +20,7 @@ from wenqu.readers.attachments import Attachments
 from wenqu.readers.builder import DocumentBuilder, file_stem, join_lines, only_text
 from wenqu.readers.detect import sample
 from wenqu.readers.markup.html import walk_fragment
+from wenqu.text.markup import shallow
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _with_targets(html: str) -> str:
     """
     if "href" not in html.lower():
         return html
-    tree = LexborHTMLParser(html)
+    tree = LexborHTMLParser(shallow(html))
     for link in tree.css("a[href]"):
         target = (link.attributes.get("href") or "").strip()
         text = link.text().strip()

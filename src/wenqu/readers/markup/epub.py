@@ -16,6 +16,7 @@ from wenqu.readers.archive import SafeZip, parse_xml
 from wenqu.readers.builder import DocumentBuilder, collapse, only_text
 from wenqu.readers.encoding import decode
 from wenqu.readers.markup.html import walk_fragment
+from wenqu.text.markup import shallow
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -313,7 +314,7 @@ def _only_links(html: str) -> bool:
     """Say whether a page is a table of contents: nearly all its words lead to other pages."""
     if html.count("<a") < _MIN_LINKS:
         return False  # parsing is what costs
-    body = LexborHTMLParser(html).body
+    body = LexborHTMLParser(shallow(html)).body
     links = body.css("a[href]") if body is not None else []
     if body is None or len(links) < _MIN_LINKS:
         return False

@@ -17,6 +17,7 @@ from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.builder import DocumentBuilder, collapse, join_lines, only_text, table_row
 from wenqu.readers.encoding import decode, looks_binary
 from wenqu.readers.markup.text import chinese_heading_level
+from wenqu.text.markup import shallow
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class HtmlReader:
             ReadError: It is binary, in an unknown encoding, or shows no text.
         """
         text, encoding = decode(data, source, declared=True)
-        tree = LexborHTMLParser(text)
+        tree = LexborHTMLParser(shallow(text))
         builder = DocumentBuilder(source, "html", options)
         builder.note("encoding", encoding)
         for key, value in page_facts(tree).items():
@@ -184,7 +185,7 @@ def _linked_data(tree: LexborHTMLParser) -> dict[str, str]:
 
 def walk_fragment(html: str, sink: Sink) -> None:
     """Add the blocks of a piece of HTML; tags that are open at its ends do no harm."""
-    if (body := LexborHTMLParser(html).body) is not None:
+    if (body := LexborHTMLParser(shallow(html)).body) is not None:
         _drop_silent(body)
         _Walk(sink).block(body, 0)
 

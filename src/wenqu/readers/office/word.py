@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 from io import BytesIO
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WordReader"]
 
-_SUFFIXES = frozenset({".docx", ".docm", ".dotx", ".dotm"})
 _NOTES = (("footnotes", "footnote"), ("endnotes", "endnote"), ("comments", "comment"))
 
 
@@ -52,9 +50,8 @@ class WordReader:
         self._readers = readers
 
     def accepts(self, sample: Sample) -> bool:
-        """Take a Word package, and a damaged ZIP file that is called one, to say so."""
-        suffix = PurePath(sample.name).suffix.lower()
-        return sample.container == "docx" or (sample.container == "zip" and suffix in _SUFFIXES)
+        """Take a Word package, whatever it is called."""
+        return sample.container == "docx"
 
     def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
         """Return the document with its notes, comments, boxes and embedded files.
