@@ -11,7 +11,7 @@ import pytest
 from wenqu.errors import ReadError
 from wenqu.protocols import ReadOptions
 from wenqu.readers import choose, default_readers, identify, read_file
-from wenqu.readers.builder import DocumentBuilder
+from wenqu.readers.builder import DocumentBuilder, unspaced
 from wenqu.readers.detect import sample
 from wenqu.types import BlockKind
 
@@ -184,3 +184,25 @@ def test_a_container_is_told_by_its_members(members: list[str], kind: str) -> No
     file.seek(0)
     assert sample("misnamed.txt", file).container == kind
     assert file.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "plain"),
+    [
+        ("目 录", "目录"),
+        ("关  于  放  假  的  通  知", "关于放假的通知"),
+        (
+            "女，黑 龙 江齐齐 哈尔 人， 安徽 大学 大 数据与 统计 学院",
+            "女，黑龙江齐齐哈尔人，安徽大学大数据与统计学院",
+        ),
+        ("安徽大学经济学院，安徽 合肥 230601", "安徽大学经济学院，安徽 合肥 230601"),
+        (
+            "甲方：某某公司 乙方：某某学校 丙方：某某医院",
+            "甲方：某某公司 乙方：某某学校 丙方：某某医院",
+        ),
+        ("第 1 章 总则", "第 1 章 总则"),
+        ("a b c", "a b c"),
+    ],
+)
+def test_only_spaces_that_spread_a_chinese_line_go(line: str, plain: str) -> None:
+    assert unspaced(line) == plain

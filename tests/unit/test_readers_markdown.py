@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wenqu.readers.builder import DocumentBuilder
@@ -151,6 +151,7 @@ MARKS = ["#", "##", "-", ">", "*", "`", "---", "|", "<!--x-->"]
 SPACES = [" ", "  ", " #", "# ", "- ", "\n", "\n\n", "\u3000", "    ", "\t"]
 
 
+@example(["<!--x-->", "a", "<!--x-->"])
 @given(st.lists(st.sampled_from(WORDS + MARKS + SPACES), max_size=14))
 def test_plain_text_reads_the_same_with_and_without_the_parser(pieces: list[str]) -> None:
     text = "".join(pieces)

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
     from wenqu.protocols import ReadOptions
 
-__all__ = ["DocumentBuilder", "collapse", "file_stem", "join_lines", "only_text", "table_row"]
+__all__ = [
+    "DocumentBuilder",
+    "collapse",
+    "file_stem",
+    "join_lines",
+    "only_text",
+    "table_row",
+    "unspaced",
+]
 
 _GAP = "\n\n"
 _MAX_TITLE = 200
@@ -32,12 +40,30 @@ _SHARED = "\u2018-\u201d\u2014\u2026"  # quotes and dashes that both languages u
 _WIDE_LINE_END = re.compile(
     rf"(?:(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}{_SHARED}])|(?<=[{_SHARED}])[^\S\n]*\n\s*(?=[{_WIDE}]))"
 )
+_WIDE_GAP = re.compile(rf"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
+_WIDE_PAIR = re.compile(rf"(?<=[{_WIDE}]) *(?=[{_WIDE}])")
+_LETTER_SPACED = re.compile(rf"(?:[{_WIDE}] +)+[{_WIDE}]")
+_SPREAD_SHARE = 0.25
+_SPREAD_GAPS = 4
 _OUTER_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
 
 
 def join_lines(text: str) -> str:
     """Join the lines of running text: nothing between two Chinese characters, else one space."""
     return " ".join(_WIDE_LINE_END.sub("", text).split())
+
+
+def unspaced(line: str) -> str:
+    """Return a line without the spaces that only spread its Chinese characters over the measure.
+
+    Chinese is set without spaces; a few of them part names or columns and stay. Where a quarter of
+    the characters stand apart, or all of a short line as in ``目 录``, they are the typesetter's.
+    """
+    gaps = len(_WIDE_GAP.findall(line))
+    if not gaps:
+        return line
+    spread = gaps >= _SPREAD_GAPS and gaps >= _SPREAD_SHARE * len(_WIDE_PAIR.findall(line))
+    return _WIDE_GAP.sub("", line) if spread or _LETTER_SPACED.fullmatch(line) else line
 
 
 def collapse(text: str) -> str:

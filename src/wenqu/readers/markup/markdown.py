@@ -55,7 +55,7 @@ _MARKED = re.compile(
     re.MULTILINE,
 )
 _BLANK = re.compile(r"^[^\S\n]+$", re.MULTILINE)  # also of wide spaces, which CommonMark would keep
-_LONE_COMMENT = re.compile(r"(?<=\n\n)<!--[^\n]*?-->(?=\n\n|\s*\Z)")
+_LONE_COMMENT = re.compile(r"(?<=\n\n)<!--(?:(?!-->)[^\n])*-->(?=\n\n|\s*\Z)")
 _PLAIN_HEADING = re.compile(r"[ ]{0,3}(#{1,6})[ ]+(.*?)(?:[ ]+#+)?[ ]*\Z")
 _LONG = 200_000
 _FENCE = re.compile(r"[ ]{0,3}(```|~~~)")

@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from wenqu.readers.builder import join_lines
+from wenqu.readers.builder import join_lines, unspaced
 from wenqu.readers.markup.text import chinese_heading_level
 from wenqu.readers.pages.layout_columns import columns
 from wenqu.readers.pages.layout_tables import aligned_table
@@ -368,7 +368,7 @@ def _flow(group: list[Line]) -> str:
     margin = max(row.right for row in group)
     text = ""
     for at, row in enumerate(group):
-        words = row.text.replace("\t", "  ").strip()
+        words = unspaced(row.text.replace("\t", "  ").strip())
         if at == len(group) - 1:
             text += words
         elif words.endswith("\u00ad") or (
