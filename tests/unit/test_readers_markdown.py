@@ -158,7 +158,7 @@ def test_plain_text_reads_the_same_with_and_without_the_parser(pieces: list[str]
     plain, parsed = DocumentBuilder("x", "markdown"), DocumentBuilder("x", "markdown")
     # A mark in a paragraph of its own makes the whole text go through the parser.
     write_markdown(f"x\n\n{text}\n\nx", plain)
-    write_markdown(f"x\n\n{text}\n\nx\n\n***", parsed)
+    write_markdown(f"***\n\nx\n\n{text}\n\nx", parsed)
     plain.heading("end", 1)
     parsed.heading("end", 1)
     assert plain.build() == parsed.build()
