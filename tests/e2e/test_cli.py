@@ -179,10 +179,10 @@ def test_documents_are_listed_shown_and_removed(cli: Cli, tmp_path: Path) -> Non
 def test_a_file_that_cannot_be_read_is_reported_and_stops_nothing(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "good.md").write_text("good", "utf-8")
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really")
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    (tmp_path / "program").write_bytes(b"\x7fELF" + bytes(64))
     report = cli.json("add", tmp_path, "--kb", "mixed", code=4)
     statuses = {Path(one["source"]).name: one["status"] for one in report["files"]}
-    assert statuses == {"good.md": "added", "broken.pdf": "failed", "picture.png": "left_out"}
+    assert statuses == {"good.md": "added", "broken.pdf": "failed", "program": "left_out"}
     (failed,) = (one for one in report["files"] if one["status"] == "failed")
     assert failed["error"]
     assert failed["hint"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu import open_app
+from wenqu.app import AddOptions
 from wenqu.payloads import search_payload
 from wenqu.testing.embedder import FakeEmbedder
 
@@ -42,6 +43,7 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from wenqu import open_app
+from wenqu.app import AddOptions
 from wenqu.pipeline import ingest
 from wenqu.testing.embedder import FakeEmbedder
 
@@ -53,7 +55,7 @@ class SlowEmbedder(FakeEmbedder):
 async def main(home, files):
     async with open_app(home=Path(home), embedder=SlowEmbedder()) as app:
         print("ready", flush=True)
-        await app.add("made", [Path(files)], prune=True)
+        await app.add("made", [files], AddOptions(prune=True))
 
 ingest._WINDOW = 8  # many commits, so many moments between them
 asyncio.run(main(*sys.argv[1:]))
@@ -111,7 +113,7 @@ def run_child(home: Path, files: Path, kill_after_s: float | None = None) -> tup
 def finish(home: Path, files: Path) -> IngestReport:
     async def work() -> IngestReport:
         async with open_app(home=home, embedder=FakeEmbedder()) as app:
-            return await app.add("made", [files], prune=True)
+            return await app.add("made", [files], AddOptions(prune=True))
 
     return asyncio.run(work())
 
