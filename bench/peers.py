@@ -72,6 +72,9 @@ def _unstructured() -> tuple[str, Extract]:
 
     def extract(path: str, password: str | None) -> str:
         more = {"password": password} if password else {}
+        if path.endswith(".pdf"):
+            # Its other strategies want a model from the network, Poppler and Tesseract.
+            more["strategy"] = "fast"
         parts: list[str] = []
         for element in module.partition(filename=path, **more):
             table = element.metadata.text_as_html

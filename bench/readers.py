@@ -1,6 +1,6 @@
 """What becomes of real files: wenqu beside markitdown and unstructured, in the same run.
 
-    python bench/readers.py --data DIR [--only FORMAT] [--misses] [--json]
+    python bench/readers.py --data DIR [--only FORMAT] [--models DIR] [--misses] [--json]
         [--peer markitdown=PYTHON] [--peer unstructured=PYTHON]
     python bench/readers.py --laws DIR --models DIR
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 BAD = ("read.crashed", "read.timeout", "read.memory", "read.worker", "timeout", "died")
 READ_AHEAD = 4
+OCR_MODEL = "pp-ocrv6-small"
 WANTED_FOUND = 97.0
 WANTED_PAGES_S = 150.0
 WANTED_LAWS_S = 60.0
@@ -288,11 +289,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--match", default="", help="only files whose path holds this")
     parser.add_argument("--peer", action="append", type=peer, default=[], metavar="NAME=PYTHON")
     parser.add_argument("--misses", action="store_true", help="list what is missing, and errors")
-    parser.add_argument("--no-ocr", action="store_true", help="recognise nothing (wenqu)")
     parser.add_argument("--no-speed", action="store_true", help="leave out pages/s on one core")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--laws", type=Path, help="folder of texts to read and cut instead")
-    parser.add_argument("--models", type=Path, help="folder of models, for --laws")
+    parser.add_argument("--models", type=Path, help="folder of models: for OCR, and --laws")
     options = parser.parse_args()
     if options.laws is None and options.data is None:
         parser.error("--data or --laws")
@@ -307,7 +307,7 @@ async def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
     files = [f for f in files if not options.only or f.format in options.only]
     files = [f for f in files if options.match in f.name]
     results = []
-    contenders: list[Contender] = [Wenqu(ocr=not options.no_ocr), *options.peer]
+    contenders: list[Contender] = [Wenqu(weights(options.models)), *options.peer]
     for contender in contenders:
         try:
             readings = await read_all(contender, files)
@@ -329,7 +329,15 @@ async def compare(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def speedster(contender: Contender) -> Callable[[], Contender]:
     """Return what makes a fresh contender to time pages with text: wenqu's without OCR."""
-    return (lambda: contender) if isinstance(contender, Peer) else (lambda: Wenqu(ocr=False))
+    return (lambda: contender) if isinstance(contender, Peer) else Wenqu
+
+
+def weights(models: Path | None) -> Path | None:
+    """Return the weights of the recogniser, where they are in the folder."""
+    from wenqu.models.catalog import find
+    from wenqu.models.fetch import located
+
+    return located(find(OCR_MODEL), models) if models else None
 
 
 def fates(readings: Sequence[Reading]) -> list[dict[str, Any]]:

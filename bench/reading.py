@@ -51,9 +51,11 @@ class Contender(Protocol):
 class Wenqu:
     """wenqu's reading pool, one for each way of reading."""
 
-    def __init__(self, *, ocr: bool = True) -> None:
+    def __init__(self, ocr_weights: Path | None = None) -> None:
         self.name = "wenqu"
-        self._options = replace(DEFAULT_OPTIONS, ocr=ocr)
+        self._options = replace(
+            DEFAULT_OPTIONS, ocr=ocr_weights is not None, ocr_weights=ocr_weights
+        )
         self._pool = ReadingPool(options=self._options)
 
     async def read(self, file: DocFile, password: str | None) -> Outcome:
@@ -92,7 +94,8 @@ class Peer:
             await self.close()
             return Outcome(key="timeout" if isinstance(error, TimeoutError) else "died")
         if "text" in reply:
-            return Outcome(text=reply["text"])
+            text = reply["text"]
+            return Outcome(text=text) if text.strip() else Outcome(key="empty")
         return Outcome(key=reply["error"], message=reply["message"])
 
     async def close(self) -> None:
