@@ -1,7 +1,7 @@
 """wenqu 问渠: a self-hosted knowledge-base assistant for Chinese and English.
 
-``wenqu.open()`` gives the assistant as an object; the command line, the server and the tests use
-the same one. Heavy parts are imported when they are first used.
+``wenqu.open_app()`` gives the assistant as an object; the command line, the server and the tests
+use the same one. Heavy parts are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from wenqu import errors, types
 
 if TYPE_CHECKING:
-    from wenqu.app import App, open_app
+    from wenqu.app import AddOptions, App, open_app
 
-__all__ = ["App", "__version__", "errors", "open_app", "types"]
+__all__ = ["AddOptions", "App", "__version__", "errors", "open_app", "types"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name in {"App", "open_app"}:
+    if name in {"AddOptions", "App", "open_app"}:
         from wenqu import app
 
         return getattr(app, name)

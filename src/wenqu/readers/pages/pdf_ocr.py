@@ -42,8 +42,6 @@ _MAX_PICTURES = 8  # a page
 _LINES_OVER = 2  # text lines on a picture: it is a background, or its words are there already
 _HOLE = 36.0  # points of height without a line of text, less than any picture worth reading
 _HASHED = 1 << 16
-_TEXT_HEIGHT = 0.8  # of a recognised line's box is its font size
-_SAME_SIZE = 0.3
 _TURNED = 0.6
 _IMAGE_NAME = re.compile(rb"/Image\b")  # names are never encrypted nor in object streams
 
@@ -151,6 +149,8 @@ class PageRecognizer:
         return new
 
     def _recognize(self, loaded: Any, picture: _Picture) -> list[Line]:
+        from wenqu.readers.pages.ocr import as_lines
+
         assert self._recognizer is not None  # noqa: S101
         width, height = loaded.get_size()
         scale = min(_DPI / _POINTS, math.sqrt(_MAX_PIXELS / max(picture.area, 1.0)))
@@ -163,7 +163,7 @@ class PageRecognizer:
         if int(image.max()) == int(image.min()):
             return []
         found = _upright(self._recognizer, image)
-        return rows(_as_lines(found, picture, scale, height))
+        return rows(as_lines(found, height, scale=scale, left=picture.left, top=picture.top))
 
 
 def _has_hole(page: Page) -> bool:
@@ -242,29 +242,3 @@ def _turned_back(line: Recognized, shape: tuple[int, ...], quarters: int) -> Rec
 
 def _weight(lines: Sequence[Recognized]) -> float:
     return sum(len(line.text) * line.score**2 for line in lines)
-
-
-def _as_lines(
-    found: Sequence[Recognized], picture: _Picture, scale: float, page_height: float
-) -> list[Line]:
-    """Return recognised lines in points on the page; their sizes vary less than their boxes do."""
-    if not found:
-        return []
-    usual = median(line.bottom - line.top for line in found)
-    lines = []
-    for line in found:
-        tall = line.bottom - line.top
-        size = usual if abs(tall - usual) <= usual * _SAME_SIZE else tall
-        lines.append(
-            Line(
-                text=line.text,
-                left=picture.left + line.left / scale,
-                right=picture.left + line.right / scale,
-                top=picture.top + line.top / scale,
-                bottom=picture.top + line.bottom / scale,
-                size=round(size / scale * _TEXT_HEIGHT, 1),
-                font="",
-                page_height=page_height,
-            )
-        )
-    return lines
