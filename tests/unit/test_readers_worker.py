@@ -46,6 +46,10 @@ BAD_READERS = """
                     pass
             elif word == "memory":
                 kept = [bytearray(1 << 20) for _ in range(1 << 16)]
+            elif word == "deep":
+                def fall():
+                    fall()
+                fall()
             elif word == "mistake":
                 raise ZeroDivisionError("oops")
             return Document(
@@ -98,6 +102,7 @@ def test_one_process_reads_many_files(tmp_path: Path, factory: str) -> None:
         ("segfault", "read.crashed", "SIGSEGV"),
         ("exit", "read.crashed", "exit 3"),
         ("mistake", "read.crashed", "ZeroDivisionError"),
+        ("deep", "read.damaged", "nested too deeply"),
         ("hang", "read.timeout", "0.5"),
         ("spin", "read.timeout", "0.5"),
         ("memory", "read.memory", "256"),

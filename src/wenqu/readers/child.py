@@ -67,6 +67,8 @@ def _reply(request: Request, readers: Sequence[Reader]) -> bytes:
         return reply_bytes(error)
     except MemoryError:
         return OUT_OF_MEMORY
+    except RecursionError:
+        return reply_bytes(ReadError("read.damaged", source=source, reason="nested too deeply"))
     except Exception as error:  # noqa: BLE001  # the child's outermost loop: a parser's own mistake
         reason = f"{type(error).__name__}: {error}"
         return reply_bytes(ReadError("read.crashed", source=source, reason=reason))
