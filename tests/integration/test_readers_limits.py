@@ -65,7 +65,6 @@ def fate(path: Path, *, memory_mb: int = 1024, timeout_s: float = 120, **more: i
 
 
 def text_of(outcome: Outcome) -> str:
-    """Return the text, where there must be one."""
     assert isinstance(outcome, Document), str(outcome)
     return outcome.text
 
@@ -109,8 +108,6 @@ def package(main: str, kind: str) -> dict[str, bytes | Iterable[bytes]]:
 
 
 def docx(path: Path, body: Iterable[bytes], before: bytes = b"") -> Path:
-    """Write a Word file with such a body."""
-
     def content() -> Iterator[bytes]:
         yield b'<?xml version="1.0"?>' + before + f"<w:document {W}><w:body>".encode()
         yield from body
@@ -121,8 +118,6 @@ def docx(path: Path, body: Iterable[bytes], before: bytes = b"") -> Path:
 
 
 def xlsx(path: Path, rows: Iterable[bytes], before: bytes = b"") -> Path:
-    """Write a workbook of one sheet with such rows."""
-
     def content() -> Iterator[bytes]:
         yield b'<?xml version="1.0"?>' + before + f"<worksheet {S}><sheetData>".encode()
         yield from rows
@@ -143,8 +138,6 @@ def xlsx(path: Path, rows: Iterable[bytes], before: bytes = b"") -> Path:
 
 
 def open_document(path: Path, kind: str, body: Iterable[bytes], before: bytes = b"") -> Path:
-    """Write an OpenDocument file with such a body."""
-
     def content() -> Iterator[bytes]:
         yield b'<?xml version="1.0"?>' + before
         yield (
@@ -159,8 +152,6 @@ def open_document(path: Path, kind: str, body: Iterable[bytes], before: bytes = 
 
 
 def epub(path: Path, body: Iterable[bytes], before: bytes = b"") -> Path:
-    """Write an e-book of one chapter."""
-
     def chapter() -> Iterator[bytes]:
         yield b'<?xml version="1.0"?>' + before
         yield b'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>t</title></head><body>'
