@@ -138,12 +138,13 @@ class SafeZip:
         return ReadError("read.bomb", source=self._source, limit_mb=megabytes)
 
 
-def parse_xml(data: bytes, source: str, *, recover: bool = False) -> _Element:
+def parse_xml(data: bytes, source: str, part: str = "XML", *, recover: bool = False) -> _Element:
     """Return the root element; entities stay unresolved and nothing is fetched.
 
     Args:
         data: XML with or without a declaration.
         source: Named by the error.
+        part: What of it this is, likewise.
         recover: Whether to go on after an error, with what could be understood.
 
     Raises:
@@ -163,9 +164,9 @@ def parse_xml(data: bytes, source: str, *, recover: bool = False) -> _Element:
     try:
         root: _Element | None = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ReadError("read.damaged", source=source, reason=f"XML: {error}") from error
+        raise ReadError("read.damaged", source=source, reason=f"{part}: {error}") from error
     if root is None:
-        raise ReadError("read.damaged", source=source, reason="XML: nothing in it")
+        raise ReadError("read.damaged", source=source, reason=f"{part}: nothing in it")
     return root
 
 

@@ -13,6 +13,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, Literal
 
 from wenqu.errors import ReadError
+from wenqu.readers.archive import parse_xml
 from wenqu.readers.office.package import Package
 
 if TYPE_CHECKING:
@@ -43,20 +44,11 @@ class SalvagedPackage(Package):
 
     def salvage(self, part: str) -> _Element | None:
         """Return the root of a part, as far as it is well-formed; None where nothing is."""
-        from lxml import etree
-
         if (data := self.bytes_of(part)) is None:
             return None
         for recover in (False, True):
-            parser = etree.XMLParser(
-                resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
-                remove_comments=True, remove_pis=True, recover=recover,
-            )  # fmt: skip
-            with contextlib.suppress(etree.XMLSyntaxError, ValueError):
-                # With nothing to recover it returns None, whatever its types say.
-                root: _Element | None = etree.fromstring(data, parser)
-                if root is not None:
-                    return root
+            with contextlib.suppress(ReadError):
+                return parse_xml(data, self._source, part, recover=recover)
             self.lose(part)
         return None
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
 from wenqu.protocols import DEFAULT_OPTIONS
+from wenqu.readers.archive import parse_xml
 from wenqu.readers.attachments import Attachments
 from wenqu.readers.builder import DocumentBuilder, collapse, only_text
 from wenqu.readers.office.embedded import ole_payload
 from wenqu.readers.office.encrypted import decrypt
 from wenqu.readers.office.numbering import Counters
 from wenqu.readers.office.opendocument_styles import OUTLINE, OpenStyle, OpenStyles, levels_of
-from wenqu.readers.office.package import Package, attribute, parse_xml, tag
+from wenqu.readers.office.package import Package, attribute, tag
 from wenqu.readers.office.prose import Cell, Paragraph, Table, cell_text, grid, margins, write
 from wenqu.readers.office.symbols import raised, unprivate
 

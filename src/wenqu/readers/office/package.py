@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from wenqu.errors import ReadError
+from wenqu.readers.archive import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from wenqu.readers.builder import DocumentBuilder
 
-__all__ = ["Package", "Relation", "attribute", "note_core_properties", "parse_xml", "tag"]
+__all__ = ["Package", "Relation", "attribute", "note_core_properties", "tag"]
 
 _MAX_PART_BYTES = 512 << 20  # a bomb's; the worker's memory limit is the finer one
 _BROKEN_ZIP = (
@@ -91,24 +92,6 @@ def attribute(element: Element, name: str) -> str | None:
         if key.rpartition("}")[2] == name:
             return value
     return None
-
-
-def parse_xml(data: bytes, source: str, part: str) -> Element:
-    """Return the root of an XML part.
-
-    Raises:
-        ReadError: It is not well-formed, or deeper than any document's.
-    """
-    from lxml import etree
-
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
-    try:
-        return etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise ReadError("read.damaged", source=source, reason=f"{part}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
