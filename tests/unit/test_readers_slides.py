@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +11,12 @@ from wenqu.readers.markup.csv import CsvReader
 from wenqu.readers.office.openslides import OpenSlidesReader
 from wenqu.readers.office.slides import SlidesReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.packages import KINDS, relations, zipped
 from wenqu.types import BlockKind, Document
 
 if TYPE_CHECKING:
     from wenqu.protocols import Reader
 
-KINDS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 SPACES = (
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
     'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
@@ -28,23 +25,6 @@ SPACES = (
     f'xmlns:r="{KINDS}"'
 )
 ODF = "urn:oasis:names:tc:opendocument:xmlns"
-
-
-def zipped(parts: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
-def relations(*entries: tuple[str, str, str]) -> str:
-    items = "".join(
-        f'<Relationship Id="{key}" Type="{KINDS}/{kind}" Target="{target}"'
-        + (' TargetMode="External"/>' if "://" in target else "/>")
-        for key, kind, target in entries
-    )
-    return f'<Relationships xmlns="{RELATIONS}">{items}</Relationships>'
 
 
 def paragraph(text: str, style: str = "") -> str:

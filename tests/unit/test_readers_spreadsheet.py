@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from xml.sax.saxutils import escape
 
 import pytest
@@ -15,33 +13,14 @@ from wenqu.readers.office.numberformat import display
 from wenqu.readers.office.opensheet import OpenSpreadsheetReader
 from wenqu.readers.office.spreadsheet import SpreadsheetReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.packages import KINDS, relations, zipped
 from wenqu.types import BlockKind, Document
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
-KINDS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 ODF = "urn:oasis:names:tc:opendocument:xmlns"
 Cell = str | float | bool | None | tuple[float, int]
-
-
-def zipped(parts: dict[str, str | bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
-def relations(*entries: tuple[str, str, str]) -> str:
-    """Write relations: id, kind, target; addresses are outside."""
-    items = "".join(
-        f'<Relationship Id="{key}" Type="{KINDS}/{kind}" Target="{target}"'
-        + (' TargetMode="External"/>' if "://" in target else "/>")
-        for key, kind, target in entries
-    )
-    return f'<Relationships xmlns="{RELATIONS}">{items}</Relationships>'
 
 
 def cell(place: str, value: Cell) -> str:
