@@ -194,7 +194,9 @@ class Wenqu(Contender):
 
     def search(self, question: str, top: int) -> list[str]:
         """See ``Contender``."""
-        found = self._runner.run(self._app().search(self._kb, question, top=top))
+        from wenqu.options import SearchOptions
+
+        found = self._runner.run(self._app().search(self._kb, question, SearchOptions(top=top)))
         return [hit.document.source for hit in found.hits]
 
 

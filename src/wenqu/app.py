@@ -13,30 +13,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wenqu import settings as settings_module
-from wenqu.app_models import DEFAULT_CHAT_MODEL, OCR_MODEL, AppModels
-from wenqu.errors import NotFoundError
+from wenqu.app_models import DEFAULT_CHAT_MODEL, OCR_MODEL
+from wenqu.app_parts import AppParts
+from wenqu.options import AskOptions, SearchOptions
 from wenqu.text.normalize import normalize
-from wenqu.types import AnswerFinished, Chunking, Origin, Query
+from wenqu.types import AnswerFinished, Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from wenqu.evaluation.report import EvalReport, Ranking
-    from wenqu.pipeline.answer import Answerer
-    from wenqu.pipeline.ingest import FileOutcome, Ingester, IngestReport
-    from wenqu.pipeline.project import Projector
-    from wenqu.pipeline.retrieve import Retriever
+    from wenqu.app_measuring import Measuring
+    from wenqu.pipeline.ingest import FileOutcome, IngestReport
     from wenqu.protocols import ChatModel, Embedder
-    from wenqu.readers.worker import ReadingPool
     from wenqu.settings import Settings
     from wenqu.sources.git import GitSource
     from wenqu.sources.web import WebSource
-    from wenqu.stores.bases import DatabaseKnowledgeBases
-    from wenqu.stores.blobs import Blobs
-    from wenqu.stores.changes import DatabaseChangeLog
-    from wenqu.stores.database import Database
-    from wenqu.stores.documents import DatabaseDocuments
     from wenqu.types import AnswerEvent, DocumentInfo, KnowledgeBase, SearchHits
 
     Progress = Callable[[str, int, int], None]
@@ -97,61 +89,15 @@ async def open_app(
         await app.close()
 
 
-class App(AppModels):
+class App(AppParts):
     """wenqu as an object; ``open_app`` makes it, and says what its parts are."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        on_download: Progress,
-        embedder: Embedder | None,
-        chat: ChatModel | None,
-    ) -> None:
-        super().__init__(settings, on_download=on_download, embedder=embedder, chat=chat)
-        self._indexes: Projector | None = None
-
-    # What is stored
-
     @cached_property
-    def database(self) -> Database:
-        """The truth; opened, and its schema brought up to date, at first use."""
-        from wenqu.stores.database import Database
+    def measuring(self) -> Measuring:
+        """Evaluation, and what is learned from examples."""
+        from wenqu.app_measuring import Measuring
 
-        return Database(self.settings.database_url)
-
-    @cached_property
-    def bases(self) -> DatabaseKnowledgeBases:
-        """Knowledge bases by name."""
-        from wenqu.stores.bases import DatabaseKnowledgeBases
-
-        return DatabaseKnowledgeBases(self.database)
-
-    @cached_property
-    def documents(self) -> DatabaseDocuments:
-        """Documents of knowledge bases."""
-        from wenqu.stores.documents import DatabaseDocuments
-
-        return DatabaseDocuments(self.database)
-
-    @cached_property
-    def changes(self) -> DatabaseChangeLog:
-        """The change log, and chunks by id."""
-        from wenqu.stores.changes import DatabaseChangeLog
-
-        return DatabaseChangeLog(self.database)
-
-    @cached_property
-    def blobs(self) -> Blobs:
-        """Original files."""
-        from wenqu.stores.blobs import Blobs
-
-        return Blobs(self.settings.home / "blobs")
-
-    @property
-    def indexes_dir(self) -> Path:
-        """Where the indexes are, a folder a knowledge base; each may be deleted at any time."""
-        return self.settings.home / "indexes"
+        return Measuring(self)
 
     # Adding and removing
 
@@ -182,13 +128,13 @@ class App(AppModels):
 
         how = how or AddOptions()
         names = [str(target) for target in targets]
-        web, repositories = self._sources(how)
+        web, repositories = self._web_and_git(how)
         files = await gather(
             names, ignore=how.ignore, web=web, repositories=repositories, on_found=on_found
         )
         base = await self.ensure_base(kb)
-        async with aclosing(files), self._reading_pool(how.passwords) as pool:
-            ingester = await self._ingester(self.recognizing(pool.read), base, pool.unpack)
+        async with aclosing(files), self.reading_pool(how.passwords) as pool:
+            ingester = await self.ingester(self.recognizing(pool.read), base, pool.unpack)
             report = await ingester.add(
                 base.id,
                 files,
@@ -199,8 +145,8 @@ class App(AppModels):
                 on_outcome=on_outcome,
             )
         if how.prune:
-            await self._drop_unused_blobs()
-        await (await self._projector()).current(base.id)
+            await self.drop_unused_blobs()
+        await (await self.projector()).current(base.id)
         return report
 
     async def base(self, name: str | None) -> KnowledgeBase:
@@ -223,17 +169,6 @@ class App(AppModels):
         names = list(await self.bases.ids())
         return names[0] if len(names) == 1 else DEFAULT_BASE
 
-    async def ensure_base(self, name: str) -> KnowledgeBase:
-        """Return the knowledge base, created where it is missing.
-
-        Raises:
-            InputError: The name cannot be one.
-        """
-        try:
-            return await self.bases.get(name)
-        except NotFoundError:
-            return await self.bases.create(name)
-
     async def delete_base(self, name: str) -> KnowledgeBase:
         """Delete a knowledge base with its documents and its index; return what it was.
 
@@ -244,7 +179,7 @@ class App(AppModels):
 
         base = await self.bases.delete(name)
         await asyncio.to_thread(discard, self.indexes_dir / str(base.id))
-        await self._drop_unused_blobs()
+        await self.drop_unused_blobs()
         return base
 
     async def find_document(self, kb: int, name: str) -> DocumentInfo:
@@ -260,7 +195,7 @@ class App(AppModels):
     async def remove_documents(self, kb: int, document_ids: Sequence[str]) -> int:
         """Remove documents; return how many there were."""
         removed = await self.documents.remove(kb, document_ids)
-        await self._drop_unused_blobs()
+        await self.drop_unused_blobs()
         return removed
 
     # Asking
@@ -269,9 +204,7 @@ class App(AppModels):
         self,
         kb: str | None,
         text: str,
-        *,
-        top: int = 10,
-        order: Origin = Origin.FUSED,
+        how: SearchOptions | None = None,
     ) -> SearchHits:
         """Return the best hits of a knowledge base.
 
@@ -280,19 +213,19 @@ class App(AppModels):
             InputError: The question is empty or too long.
         """
         base = await self.base_id(kb)
-        retriever = await self._retriever()
+        retriever = await self.retriever()
         query = Query(text=normalize(text))
-        return await retriever.search(base, query, top=top, order=order)
+        return await retriever.search(base, query, how or SearchOptions())
 
     async def ask(
-        self, kb: str | None, question: str, *, use_llm: bool = True
+        self, kb: str | None, question: str, how: AskOptions | None = None
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question from a knowledge base: sources first, then text, then the whole.
 
         Args:
             kb: Name of the knowledge base; see ``base``.
             question: In Chinese or English; the answer is in the same language.
-            use_llm: Whether a language model may write; without one the best sentences are quoted.
+            how: Whether a language model may write, and what else is wanted.
 
         Raises:
             NotFoundError: There is no such knowledge base.
@@ -300,9 +233,11 @@ class App(AppModels):
         """
         from wenqu.pipeline.places import located
 
+        how = how or AskOptions()
         base = await self.base_id(kb)
-        found = await self.search(kb, question, top=_EVIDENCE_HITS)
-        answerer = await self._answerer(use_llm=use_llm)
+        wanted = SearchOptions(top=_EVIDENCE_HITS, where=how.where)
+        found = await self.search(kb, question, wanted)
+        answerer = await self.answerer(use_llm=how.use_llm)
         async for event in answerer.answer(normalize(question), found):
             if isinstance(event, AnswerFinished):
                 answer = await located(event.answer, base, self.documents)
@@ -310,98 +245,7 @@ class App(AppModels):
             else:
                 yield event
 
-    # Measuring
-
-    async def evaluate(
-        self,
-        folder: Path,
-        *,
-        corpus: str = "corpus.jsonl",
-        on_progress: Callable[[str, int, int], None] = lambda *_: None,
-    ) -> EvalReport:
-        """Measure retrieval on a data set, with the search that users get.
-
-        Its corpus becomes the knowledge base ``eval-NAME``, made once and kept.
-
-        Args:
-            folder: The data set.
-            corpus: Which corpus file of it to take.
-            on_progress: Told of a phase ("documents", "queries"), how many are done, of how many.
-
-        Raises:
-            NotFoundError: A file of the set is not there.
-            InputError: The set is malformed.
-        """
-        from wenqu.evaluation.datasets import load_dataset
-        from wenqu.evaluation.report import evaluate, rankings
-
-        dataset = await asyncio.to_thread(lambda: load_dataset(folder, corpus=corpus))
-        stem = corpus.removesuffix(".gz").removesuffix(".jsonl")
-        suffix = "" if stem == "corpus" else f"-{stem}"
-        base = await self.ensure_base(f"eval-{dataset.name}{suffix}")
-        done = 0
-
-        def count(_: FileOutcome) -> None:
-            nonlocal done
-            done += 1
-            on_progress("documents", done, len(dataset.documents))
-
-        ingester = await self._ingester(None, base)
-        await ingester.replace_all(base.id, dataset.documents, count)
-        retriever = await self._retriever()
-
-        async def search(question: str) -> dict[Origin, Ranking]:
-            top = 3 * self.settings.retrieval.candidates
-            return rankings(await retriever.search(base.id, Query(text=question), top=top))
-
-        return await evaluate(
-            dataset, search, on_progress=lambda done, of: on_progress("queries", done, of)
-        )
-
-    async def close(self) -> None:
-        """Close everything that was opened."""
-        if self._chat is not None:
-            await self._chat.close()
-        if self._indexes is not None:
-            await self._indexes.close()
-        if "database" in self.__dict__:
-            self.database.close()
-
-    # How the parts fit together
-
-    async def _projector(self) -> Projector:
-        if self._indexes is None:
-            from wenqu.indexes.local import LocalIndexes
-            from wenqu.pipeline.project import Projector
-            from wenqu.text import chunk, tokenize
-
-            embedder = await self.embedder()
-            made_with = f"{chunk.FINGERPRINT};{tokenize.FINGERPRINT};{embedder.fingerprint}"
-            indexes = LocalIndexes(self.indexes_dir, made_with, embedder.dimension)
-            self._indexes = Projector(self.changes, indexes, embedder.fingerprint)
-        return self._indexes
-
-    async def _retriever(self) -> Retriever:
-        from wenqu.pipeline.retrieve import Retriever
-
-        return Retriever(
-            changes=self.changes,
-            projector=await self._projector(),
-            embedder=await self.embedder(),
-            candidates=self.settings.retrieval.candidates,
-            lexical_weight=self.settings.retrieval.lexical_weight,
-        )
-
-    def chunking(self, kb: KnowledgeBase) -> Chunking:
-        """Return how the documents of a knowledge base are cut when they are next read."""
-        general = self.settings.chunk
-        return kb.settings.chunking(
-            Chunking(
-                strategy=general.strategy, max_tokens=general.max_tokens, overlap=general.overlap
-            )
-        )
-
-    def _sources(self, how: AddOptions) -> tuple[WebSource, GitSource]:
+    def _web_and_git(self, how: AddOptions) -> tuple[WebSource, GitSource]:
         from wenqu.sources.git import GitSource
         from wenqu.sources.web import WebLimits, WebSource
 
@@ -415,56 +259,3 @@ class App(AppModels):
         )
         git = GitSource(allow_private=how.allow_private, timeout_s=web.clone_timeout_s)
         return WebSource(depth=how.depth, limits=limits), git
-
-    def _reading_pool(self, passwords: Sequence[str]) -> ReadingPool:
-        from wenqu.protocols import ReadOptions
-        from wenqu.readers.worker import ReadingPool
-
-        limits = self.settings.read
-        return ReadingPool(
-            timeout_s=limits.timeout_s,
-            total_timeout_s=limits.total_timeout_s,
-            memory_mb=limits.memory_mb,
-            max_file_mb=limits.max_file_mb,
-            options=ReadOptions(
-                passwords=tuple(passwords),
-                ocr=limits.ocr,
-                ocr_weights=self.ocr_weights,
-                max_characters=limits.max_characters,
-                max_members=limits.max_members,
-                max_unpacked_mb=limits.max_unpacked_mb,
-            ),
-        )
-
-    async def _ingester(self, read: object, kb: KnowledgeBase, unpack: object = None) -> Ingester:
-        from wenqu.pipeline.ingest import Ingester
-
-        embedder = await self.embedder()
-        return Ingester(
-            documents=self.documents,
-            embedder=embedder,
-            read=read,  # type: ignore[arg-type]
-            unpack=unpack,  # type: ignore[arg-type]
-            keep=self.blobs.put,
-            chunking=self.chunking(kb),
-            recipe=self._recipe(embedder, self.chunking(kb)),
-        )
-
-    async def _answerer(self, *, use_llm: bool) -> Answerer:
-        from wenqu.pipeline.answer import Answerer
-
-        return Answerer(embedder=await self.embedder(), chat=self.chat_model() if use_llm else None)
-
-    def _recipe(self, embedder: Embedder, chunking: Chunking) -> str:
-        from wenqu.readers import default_readers
-        from wenqu.text import chunk
-
-        readers = ",".join(reader.name for reader in default_readers())
-        ocr = OCR_MODEL if self.settings.read.ocr else ""
-        return f"{readers};{ocr};{chunk.fingerprint(chunking)};{embedder.fingerprint}"
-
-    async def _drop_unused_blobs(self) -> None:
-        used: set[str] = set()
-        for kb in (await self.bases.ids()).values():
-            used.update(version.content_hash for version in await self.documents.versions(kb))
-        await asyncio.to_thread(self.blobs.keep_only, used)

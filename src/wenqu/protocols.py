@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Chunk,
         Document,
         DocumentInfo,
+        Hit,
         KnowledgeBase,
         KnowledgeBaseSettings,
         Message,
@@ -46,6 +47,7 @@ __all__ = [
     "PutDocument",
     "ReadOptions",
     "Reader",
+    "Reranker",
     "Sample",
     "Scored",
     "SourceFile",
@@ -179,6 +181,24 @@ class ChatModel(Protocol):
 
     async def close(self) -> None:
         """Free what the model holds."""
+
+
+class Reranker(Protocol):
+    """Looks at a question and each candidate together, which costs more and tells more."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as a trace reports it."""
+
+    async def rerank(self, question: str, hits: Sequence[Hit]) -> Sequence[float]:
+        """Return a score a hit, in the hits' order; higher is better, comparable in one call only.
+
+        Raises:
+            ModelError: The model cannot be run.
+        """
+
+    async def close(self) -> None:
+        """Free what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

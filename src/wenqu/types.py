@@ -288,10 +288,17 @@ class KnowledgeBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is searched for: the user's words, and variants that mean the same."""
+    """What is searched for.
+
+    ``text`` is the question as it stands by itself: it is what hits are reranked, gated and
+    answered by. ``variants`` are searched too, and count less: the user's own words where they were
+    rewritten, other wordings, the parts of a question about two things. ``passages`` are texts as
+    an answer might stand in a document, which are looked for by meaning alone.
+    """
 
     text: str
     variants: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
 
 
 class Origin(StrEnum):

@@ -17,6 +17,7 @@ import pytest
 
 from wenqu import open_app
 from wenqu.app import AddOptions
+from wenqu.options import SearchOptions
 from wenqu.payloads import search_payload
 from wenqu.testing.embedder import FakeEmbedder
 
@@ -44,6 +45,7 @@ import asyncio, sys
 from pathlib import Path
 from wenqu import open_app
 from wenqu.app import AddOptions
+from wenqu.options import SearchOptions
 from wenqu.pipeline import ingest
 from wenqu.testing.embedder import FakeEmbedder
 
@@ -139,7 +141,7 @@ def hits_of(home: Path) -> list[object]:
     async def work() -> list[object]:
         async with open_app(home=home, embedder=FakeEmbedder()) as app:
             return [
-                search_payload(await app.search("made", question, top=30))["hits"]
+                search_payload(await app.search("made", question, SearchOptions(top=30)))["hits"]
                 for question in QUESTIONS
             ]
 

@@ -8,6 +8,8 @@ import pytest
 
 from wenqu.errors import InputError
 from wenqu.indexes.local import LocalIndex, discard
+from wenqu.options import SearchOptions
+from wenqu.pipeline.candidates import Finder
 from wenqu.pipeline.ingest import Ingester
 from wenqu.pipeline.project import Projector
 from wenqu.pipeline.retrieve import MAX_QUESTION, Retriever
@@ -16,6 +18,7 @@ from wenqu.testing.samples import document_of
 from wenqu.types import Chunking, Origin, Query
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from wenqu.protocols import Index
@@ -47,12 +50,11 @@ class Search:
         self.stores = stores
         self.kb = kb
         self.embedder = FakeEmbedder()
-        options = {"candidates": 100, "lexical_weight": 0.5, **settings}
+        options = {"per_side": 100, "lexical_weight": 0.5, **settings}
         self.retriever = Retriever(
             changes=stores.changes,
             projector=Projector(stores.changes, Folders(folder), self.embedder.fingerprint),
-            embedder=self.embedder,
-            **options,
+            finder=Finder(embedder=self.embedder, **options),
         )
 
     def add(self, *documents: Document) -> None:
@@ -67,8 +69,13 @@ class Search:
         )
         asyncio.run(ingester.replace_all(self.kb, documents))
 
-    def __call__(self, text: str, **options: Any) -> SearchHits:
-        return asyncio.run(self.retriever.search(self.kb, Query(text=text), **options))
+    def __call__(
+        self, text: str, *, documents: Collection[str] | None = None, **options: Any
+    ) -> SearchHits:
+        how = SearchOptions(**options)
+        return asyncio.run(
+            self.retriever.search(self.kb, Query(text=text), how, documents=documents)
+        )
 
 
 @pytest.fixture
@@ -98,7 +105,7 @@ def test_hits_carry_the_scores_of_every_origin(search: Search) -> None:
 def test_a_chunk_found_by_words_alone_is_scored_by_meaning_too(
     stores: Stores, kb: int, tmp_path: Path
 ) -> None:
-    search = Search(stores, kb, tmp_path / "indexes", candidates=1)
+    search = Search(stores, kb, tmp_path / "indexes", per_side=1)
     # Many common words draw the one dense candidate; the code is found by its letters.
     search.add(document_of("a", "the the the the of of of"), document_of("b", "the of XK-2000"))
     found = search("the the the of of of XK-2000")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wenqu.options import AskOptions
 from wenqu.payloads import answer_payload
 from wenqu.types import Answer, AnswerFinished, AnswerText, EvidenceFound, Outcome
 
@@ -27,7 +28,7 @@ def ask_question(
         if use_llm and app.chat_model() is None and not as_json:
             session.note("cli.ask.no_model")
         answer = None
-        async for event in app.ask(kb, question, use_llm=use_llm):
+        async for event in app.ask(kb, question, AskOptions(use_llm=use_llm)):
             if isinstance(event, AnswerFinished):
                 answer = event.answer
             elif not as_json:

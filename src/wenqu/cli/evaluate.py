@@ -25,7 +25,7 @@ def evaluate_dataset(session: Session, dataset: Path, *, corpus: str, as_json: b
             def progress(phase: str, done: int, total: int) -> None:
                 bar.update(done, total, session.text(f"cli.eval.{phase}"))
 
-            return await app.evaluate(dataset, corpus=corpus, on_progress=progress)
+            return await app.measuring.evaluate(dataset, corpus=corpus, on_progress=progress)
 
     report = session.run(work)
     if as_json:

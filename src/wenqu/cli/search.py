@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wenqu.options import SearchOptions
 from wenqu.payloads import search_payload
 from wenqu.types import Origin
 
@@ -23,7 +24,7 @@ def search_passages(
     """Search and show the hits."""
 
     async def work(app: App) -> SearchHits:
-        return await app.search(kb, question, top=top)
+        return await app.search(kb, question, SearchOptions(top=top))
 
     found = session.run(work)
     if as_json:

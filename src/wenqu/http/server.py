@@ -25,6 +25,7 @@ from wenqu import payloads
 from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
 from wenqu.http.headers import SecurityHeaders
 from wenqu.messages import catalogue
+from wenqu.options import AskOptions, SearchOptions
 from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
 
 if TYPE_CHECKING:
@@ -196,13 +197,13 @@ class _Door:
 
     async def search(self, request: Request) -> Response:
         query = _parsed(_SearchQuery, dict(request.query_params))
-        found = await self._app.search(query.kb, query.q, top=query.top)
+        found = await self._app.search(query.kb, query.q, SearchOptions(top=query.top))
         return JSONResponse(payloads.search_payload(found))
 
     async def ask(self, request: Request) -> Response:
         """Answer as server-sent events ``evidence``, ``text``, ``answer``; or whole, as JSON."""
         body = _parsed(_AskBody, await _json_body(request))
-        events = self._app.ask(body.kb, body.question, use_llm=body.llm)
+        events = self._app.ask(body.kb, body.question, AskOptions(use_llm=body.llm))
         # The first event is fetched here: what is wrong with the request gets its own status.
         first = await anext(events)
         if body.stream:

@@ -19,7 +19,16 @@ from sqlalchemy import (
     text,
 )
 
-__all__ = ["changes", "chunks", "documents", "embeddings", "knowledge_bases", "metadata"]
+__all__ = [
+    "answers",
+    "changes",
+    "chunks",
+    "documents",
+    "embeddings",
+    "gate_models",
+    "knowledge_bases",
+    "metadata",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -101,4 +110,28 @@ changes = Table(
     Index(None, "kb_id", "document_id"),
     # Numbers must only grow, also when the newest rows are gone.
     sqlite_autoincrement=True,
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("kb_id", ForeignKey("knowledge_bases.id", ondelete="SET NULL"), nullable=True),
+    Column("kb_name", String(64), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("record", JSON, nullable=False, comment="how it was asked, all that came, each stage"),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(None, "kb_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+gate_models = Table(
+    "gate_models",
+    metadata,
+    Column("kb_id", ForeignKey("knowledge_bases.id", ondelete="CASCADE"), primary_key=True),
+    Column("embedder", String(128), nullable=False, comment="fingerprint; it holds for no other"),
+    Column("data", JSON, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
