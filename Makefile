@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+DATA ?= ../shared/data
+REPORT ?= eval-report.html
 
-.PHONY: run test check format clean
+.PHONY: run test eval check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/wenqu models pull
@@ -16,6 +18,11 @@ test: $(VENV)/.tested
 	$(BIN)/wenqu models pull
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# Measures every data set below DATA and writes REPORT; EVAL_ARGS=--quick takes small samples.
+eval: $(VENV)/.installed
+	$(BIN)/wenqu models pull
+	$(BIN)/wenqu eval all $(DATA) --out $(REPORT) $(EVAL_ARGS)
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

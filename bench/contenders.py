@@ -187,7 +187,7 @@ class Wenqu(Contender):
         (small / "corpus.jsonl").symlink_to((dataset / "corpus.jsonl").resolve())
         (small / "queries.jsonl").write_text(question + "\n", "utf-8")
         (small / "qrels.tsv").write_text(first + "\n", "utf-8")
-        report = self._runner.run(self._app().evaluate(small))
+        report = self._runner.run(self._app().measuring.evaluate(small))
         self._kb = f"eval-{_EVALUATED}"
         base = self._runner.run(self._app().bases.get(self._kb))
         return report.documents, base.chunks, {}

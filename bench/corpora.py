@@ -78,6 +78,11 @@ class Lab:
         self._datasets: dict[str, Dataset] = {}
         self._corpora: dict[str, tuple[list[Document], list[Chunk]]] = {}
 
+    @property
+    def embedder(self) -> E5Embedder:
+        """What computes vectors."""
+        return self._embedder
+
     def dataset(self, name: str) -> Dataset:
         """Return a data set, loaded once."""
         if name not in self._datasets:
@@ -91,7 +96,7 @@ class Lab:
         self, name: str, texts: Sequence[str], kind: Literal["query", "passage"]
     ) -> NDArray[np.float32]:
         """Return one row a text, from the cache where it has it."""
-        file = self._cache / f"{name}-{kind}.npz"
+        file = self._cache / f"{name.replace('/', '-')}-{kind}.npz"
         known: dict[str, NDArray[np.float16]] = {}
         if file.exists():
             with np.load(file) as stored:
@@ -160,14 +165,20 @@ class Lab:
 
 
 class Shelf:
-    """An index with what it was made of."""
+    """An index with what it was made of; ``queries`` are vectors of questions by their texts."""
 
     def __init__(
         self, index: LocalIndex, documents: Sequence[Document], chunks: Sequence[Chunk]
     ) -> None:
         self._index = index
+        self.queries: dict[str, NDArray[np.float32]] = {}
         self.documents = {document.id: document.info for document in documents}
         self.chunks = {one.id: one for one in chunks}
+
+    @property
+    def index(self) -> LocalIndex:
+        """The index itself."""
+        return self._index
 
     async def candidates(
         self, question: str, vector: NDArray[np.float32], *, without: Collection[str] = ()

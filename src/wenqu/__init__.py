@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wenqu import errors, types
+from wenqu import errors, options, types
 
 if TYPE_CHECKING:
     from wenqu.app import AddOptions, App, open_app
 
-__all__ = ["AddOptions", "App", "__version__", "errors", "open_app", "types"]
+__all__ = ["AddOptions", "App", "__version__", "errors", "open_app", "options", "types"]
 
 __version__ = "0.1.0"
 

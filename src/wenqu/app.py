@@ -7,17 +7,29 @@ loaded before it is needed: listing knowledge bases opens no model.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from wenqu import settings as settings_module
+from wenqu.app_gating import EVIDENCE_HITS
 from wenqu.app_models import DEFAULT_CHAT_MODEL, OCR_MODEL
 from wenqu.app_parts import AppParts
+from wenqu.errors import NotFoundError, StoreError
 from wenqu.options import AskOptions, SearchOptions
 from wenqu.text.normalize import normalize
-from wenqu.types import AnswerFinished, Query
+from wenqu.types import (
+    AnswerFinished,
+    AnswerText,
+    EvidenceFound,
+    Query,
+    SearchHits,
+    Stage,
+    Trace,
+    document_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -29,7 +41,14 @@ if TYPE_CHECKING:
     from wenqu.settings import Settings
     from wenqu.sources.git import GitSource
     from wenqu.sources.web import WebSource
-    from wenqu.types import AnswerEvent, DocumentInfo, KnowledgeBase, SearchHits
+    from wenqu.types import (
+        Answer,
+        AnswerEvent,
+        AnswerRecord,
+        DocumentInfo,
+        Evidence,
+        KnowledgeBase,
+    )
 
     Progress = Callable[[str, int, int], None]
 
@@ -38,8 +57,7 @@ __all__ = ["DEFAULT_BASE", "DEFAULT_CHAT_MODEL", "OCR_MODEL", "AddOptions", "App
 DEFAULT_BASE = "default"
 """The knowledge base that is meant where none is named and there is not just one."""
 
-_EVIDENCE_HITS = 12
-"""Hits that the gate looks at and that evidence is chosen from."""
+_log = logging.getLogger("wenqu.app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +68,7 @@ class AddOptions:
     from the folders, archives and repositories given. ``passwords`` are tried in order on files
     that ask for one. ``depth`` is how many links away from each page pages are added too.
     ``allow_private`` lets pages and repositories of this machine and its networks be asked for.
+    ``tags`` are given to every document that comes of it, changed or not.
     """
 
     ignore: Sequence[str] = ()
@@ -57,6 +76,7 @@ class AddOptions:
     passwords: Sequence[str] = field(default=(), repr=False)
     depth: int = 0
     allow_private: bool = False
+    tags: Sequence[str] = ()
 
 
 @asynccontextmanager
@@ -95,9 +115,10 @@ class App(AppParts):
     @cached_property
     def measuring(self) -> Measuring:
         """Evaluation, and what is learned from examples."""
+        from wenqu import __version__
         from wenqu.app_measuring import Measuring
 
-        return Measuring(self)
+        return Measuring(self, self._answering, __version__)
 
     # Adding and removing
 
@@ -133,6 +154,8 @@ class App(AppParts):
             names, ignore=how.ignore, web=web, repositories=repositories, on_found=on_found
         )
         base = await self.ensure_base(kb)
+        # Refuses what cannot be a tag before anything is read.
+        await self.documents.tag(base.id, (), add=how.tags)
         async with aclosing(files), self.reading_pool(how.passwords) as pool:
             ingester = await self.ingester(self.recognizing(pool.read), base, pool.unpack)
             report = await ingester.add(
@@ -144,6 +167,9 @@ class App(AppParts):
                 on_found=on_found,
                 on_outcome=on_outcome,
             )
+        if how.tags:
+            stored = [document_id(one.source) for one in report.outcomes]
+            await self.documents.tag(base.id, stored, add=how.tags)
         if how.prune:
             await self.drop_unused_blobs()
         await (await self.projector()).current(base.id)
@@ -231,19 +257,108 @@ class App(AppParts):
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
         """
-        from wenqu.pipeline.places import located
-
         how = how or AskOptions()
-        base = await self.base_id(kb)
-        wanted = SearchOptions(top=_EVIDENCE_HITS, where=how.where)
-        found = await self.search(kb, question, wanted)
-        answerer = await self.answerer(use_llm=how.use_llm)
-        async for event in answerer.answer(normalize(question), found):
-            if isinstance(event, AnswerFinished):
-                answer = await located(event.answer, base, self.documents)
-                yield AnswerFinished(answer=answer)
-            else:
-                yield event
+        name = kb or await self._meant()
+        base = await self.bases.id_of(name)
+        evidence: tuple[Evidence, ...] = ()
+        async with aclosing(self._answering(base, question, how)) as events:
+            async for event in events:
+                match event:
+                    case EvidenceFound():
+                        evidence = event.evidence
+                        yield event
+                    case AnswerText():
+                        yield event
+                    case AnswerFinished(answer=answer):
+                        record = await self._record(base, name, question, how, answer, evidence)
+                        yield AnswerFinished(answer=await self._kept(answer, record))
+
+    async def replay(self, name: str) -> tuple[AnswerRecord, AnswerRecord]:
+        """Answer a kept question again in the same way; return the old record and the new one.
+
+        The new one is not kept.
+
+        Args:
+            name: Of the record; see ``protocols.AnswerStore.get``.
+
+        Raises:
+            NotFoundError: There is no such answer, or its knowledge base is gone.
+        """
+        from wenqu.pipeline.record import as_asked
+
+        before = await self.answers.get(name)
+        names = {base: name for name, base in (await self.bases.ids()).items()}
+        if before.kb not in names:
+            raise NotFoundError("error.kb_missing", name=before.kb_name)
+        base, how = before.kb, as_asked(before)
+        evidence: tuple[Evidence, ...] = ()
+        async for event in self._answering(base, before.question, how):
+            if isinstance(event, EvidenceFound):
+                evidence = event.evidence
+            elif isinstance(event, AnswerFinished):
+                answer = event.answer
+        return before, await self._record(base, names[base], before.question, how, answer, evidence)
+
+    async def _answering(
+        self, base: int, question: str, how: AskOptions
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        from wenqu.pipeline.places import located
+        from wenqu.pipeline.stopwatch import Stopwatch
+
+        watch = Stopwatch()
+        query = await self.rephraser().query(normalize(question), how, watch)
+        if query != Query(text=normalize(question)):
+            # Kept with the stages that made it: this is what was searched for.
+            said = {"variants": list(query.variants), "passages": list(query.passages)}
+            watch.stages.append(Stage(name="query", ms=0.0, detail={"text": query.text, **said}))
+        wanted = SearchOptions(top=EVIDENCE_HITS, where=how.where)
+        found = await (await self.retriever()).search(base, query, wanted)
+        trace = Trace(stages=(*watch.stages, *found.trace.stages))
+        answerer = await self.answerer(base, how)
+        answering = answerer.answer(
+            query.text,
+            SearchHits(hits=found.hits, trace=trace),
+            partial(self.changes.document_chunks, base),
+        )
+        async with aclosing(answering) as events:
+            async for event in events:
+                if isinstance(event, AnswerFinished):
+                    answer = await located(event.answer, base, self.documents)
+                    yield AnswerFinished(answer=answer)
+                else:
+                    yield event
+
+    async def _record(
+        self,
+        base: int,
+        name: str,
+        question: str,
+        how: AskOptions,
+        answer: Answer,
+        evidence: Sequence[Evidence],
+    ) -> AnswerRecord:
+        from wenqu import __version__
+        from wenqu.pipeline.record import Circumstances, record_of
+
+        circumstances = Circumstances(
+            kb=base,
+            kb_name=name,
+            kb_version=await self.changes.head(base),
+            wenqu=__version__,
+            made_with=await self.made_with(answer.model),
+        )
+        return record_of(question, how, answer, evidence, circumstances)
+
+    async def _kept(self, answer: Answer, record: AnswerRecord) -> Answer:
+        if not self.settings.answer.keep:
+            return answer
+        try:
+            await self.answers.put(record)
+        except StoreError:
+            # An answer that was given is worth more than its record.
+            _log.warning("an answer could not be kept", exc_info=True)
+            return answer
+        return replace(answer, id=record.id)
 
     def _web_and_git(self, how: AddOptions) -> tuple[WebSource, GitSource]:
         from wenqu.sources.git import GitSource

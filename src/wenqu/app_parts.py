@@ -17,23 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from wenqu.options import AskOptions
     from wenqu.pipeline.answer import Answerer
+    from wenqu.pipeline.gate import Gate
     from wenqu.pipeline.ingest import Ingester
     from wenqu.pipeline.project import Projector
+    from wenqu.pipeline.rephrase import Rephraser
+    from wenqu.pipeline.rerank import Reranking
     from wenqu.pipeline.retrieve import Retriever
-    from wenqu.protocols import ChatModel, Embedder
+    from wenqu.protocols import ChatModel, Embedder, Reranker
     from wenqu.readers.worker import ReadingPool
     from wenqu.settings import Settings
+    from wenqu.stores.answers import DatabaseAnswers
     from wenqu.stores.bases import DatabaseKnowledgeBases
     from wenqu.stores.blobs import Blobs
     from wenqu.stores.changes import DatabaseChangeLog
     from wenqu.stores.database import Database
     from wenqu.stores.documents import DatabaseDocuments
+    from wenqu.stores.gates import DatabaseGates
     from wenqu.types import KnowledgeBase
 
     Progress = Callable[[str, int, int], None]
 
 __all__ = ["AppParts"]
+
+_REWRITE_S = 8.0
+"""Seconds that a model on a server may take to complete a follow-up question."""
 
 
 class AppParts(AppModels):
@@ -49,6 +58,9 @@ class AppParts(AppModels):
     ) -> None:
         super().__init__(settings, on_download=on_download, embedder=embedder, chat=chat)
         self._indexes: Projector | None = None
+        self._reranking: Reranking | None = None
+        self._reranking_sought = False
+        self._reranking_loading = asyncio.Lock()
 
     @cached_property
     def database(self) -> Database:
@@ -79,6 +91,20 @@ class AppParts(AppModels):
         return DatabaseChangeLog(self.database)
 
     @cached_property
+    def gates(self) -> DatabaseGates:
+        """Gates that were fitted to a knowledge base."""
+        from wenqu.stores.gates import DatabaseGates
+
+        return DatabaseGates(self.database)
+
+    @cached_property
+    def answers(self) -> DatabaseAnswers:
+        """Answers that were given, and how each came about."""
+        from wenqu.stores.answers import DatabaseAnswers
+
+        return DatabaseAnswers(self.database)
+
+    @cached_property
     def blobs(self) -> Blobs:
         """Original files."""
         from wenqu.stores.blobs import Blobs
@@ -105,6 +131,8 @@ class AppParts(AppModels):
         """Close everything that was opened."""
         if self._chat is not None:
             await self._chat.close()
+        if self._reranking is not None:
+            await self._reranking.reranker.close()
         if self._indexes is not None:
             await self._indexes.close()
         if "database" in self.__dict__:
@@ -125,16 +153,54 @@ class AppParts(AppModels):
 
     async def retriever(self) -> Retriever:
         """Return the one search."""
+        from wenqu.models.questions import typical_questions
         from wenqu.pipeline.candidates import Finder
         from wenqu.pipeline.retrieve import Retriever
 
         retrieval = self.settings.retrieval
+        embedder = await self.embedder()
         finder = Finder(
-            embedder=await self.embedder(),
+            embedder=embedder,
             per_side=retrieval.candidates,
             lexical_weight=retrieval.lexical_weight,
+            fusion=retrieval.fusion,
+            typical=typical_questions(embedder.fingerprint),
         )
-        return Retriever(changes=self.changes, projector=await self.projector(), finder=finder)
+        return Retriever(
+            changes=self.changes,
+            documents=self.documents,
+            projector=await self.projector(),
+            finder=finder,
+            reranking=await self.reranking(),
+        )
+
+    def varied(self, settings: Settings, embedder: Embedder) -> AppParts:
+        """Return these parts under other settings of retrieval, with the same database and indexes.
+
+        It is not to be closed: what it shares is closed here.
+        """
+        other = type(self)(settings, on_download=self._on_download, embedder=embedder, chat=None)
+        shared = ("_indexes", "_reranking", "_reranking_sought", "database")
+        other.__dict__.update({name: getattr(self, name) for name in shared})
+        return other
+
+    async def reranking(self) -> Reranking | None:
+        """Return the reranker in force with its limits, or None where there is none.
+
+        Raises:
+            SettingsError: ``retrieval.reranker`` names nothing.
+        """
+        from wenqu.app_reranking import open_reranking
+
+        async with self._reranking_loading:
+            if not self._reranking_sought:
+                self._reranking = await open_reranking(self.settings, self._default_reranker)
+                self._reranking_sought = True
+            return self._reranking
+
+    async def _default_reranker(self) -> Reranker | None:
+        """Return the reranker that needs no model of its own; None while there is none."""
+        return None
 
     def chunking(self, kb: KnowledgeBase) -> Chunking:
         """Return how the documents of a knowledge base are cut when they are next read."""
@@ -144,6 +210,19 @@ class AppParts(AppModels):
                 strategy=general.strategy, max_tokens=general.max_tokens, overlap=general.overlap
             )
         )
+
+    async def made_with(self, model: str | None) -> dict[str, str]:
+        """Return what has a say in an answer beside its documents, by name."""
+        from wenqu.text import chunk, tokenize
+
+        return {
+            "index": f"{chunk.FINGERPRINT};{tokenize.FINGERPRINT}",
+            "embedder": (await self.embedder()).fingerprint,
+            "retrieval": self.settings.retrieval.model_dump_json(),
+            "rerank": f"{self.settings.rerank.base_url or ''} {self.settings.rerank.model or ''}",
+            "answer": self.settings.answer.model_dump_json(),
+            "model": model or "",
+        }
 
     def reading_pool(self, passwords: Sequence[str]) -> ReadingPool:
         """Return worker processes that read files within the limits of the settings."""
@@ -181,11 +260,43 @@ class AppParts(AppModels):
             recipe=self.recipe(embedder, self.chunking(kb)),
         )
 
-    async def answerer(self, *, use_llm: bool) -> Answerer:
-        """Return what answers from hits; without ``use_llm``, or a model, it quotes."""
+    def rephraser(self) -> Rephraser:
+        """Return what makes of a question what is searched for."""
+        from wenqu.pipeline.rephrase import Rephraser
+
+        budget = self.settings.rewrite.budget_s
+        if budget is None:
+            budget = _REWRITE_S if self.settings.chat.base_url else 0.0
+        return Rephraser(
+            chat=self.chat_model(),
+            budget_s=budget,
+            expand_budget_s=self.settings.rewrite.expand_budget_s,
+        )
+
+    async def gate(self, kb: int) -> Gate:
+        """Return the gate of a knowledge base: fitted to it, or the one that ships.
+
+        Raises:
+            StoreError: What is stored cannot be read.
+        """
+        from wenqu.pipeline.gate import gate_for
+
+        return gate_for(await self.gates.get(kb), (await self.embedder()).fingerprint)
+
+    async def answerer(self, kb: int, how: AskOptions) -> Answerer:
+        """Return what answers from hits of ``kb``; without a language model it quotes."""
         from wenqu.pipeline.answer import Answerer
 
-        return Answerer(embedder=await self.embedder(), chat=self.chat_model() if use_llm else None)
+        chat = self.settings.chat
+        return Answerer(
+            embedder=await self.embedder(),
+            chat=self.chat_model() if how.use_llm else None,
+            gate=await self.gate(kb),
+            max_tokens=chat.max_tokens,
+            evidence_tokens=chat.evidence_tokens,
+            first_token_s=chat.timeout_s,
+            strict=how.strict or self.settings.answer.strict,
+        )
 
     def recipe(self, embedder: Embedder, chunking: Chunking) -> str:
         """Return what documents depend on beside their bytes: with another they are read again."""

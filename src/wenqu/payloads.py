@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from wenqu.messages import Locale
     from wenqu.types import (
         Answer,
+        AnswerRecord,
         Box,
+        CheckedSentence,
         Chunk,
         Chunking,
         Citation,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         Hit,
         KnowledgeBase,
         SearchHits,
+        Trace,
     )
 
 __all__ = [
@@ -30,16 +33,19 @@ __all__ = [
     "evidence_payload",
     "hit_payload",
     "knowledge_base_payload",
+    "record_payload",
     "search_payload",
+    "stages_payload",
 ]
 
 Payload = dict[str, object]
 
 
 def search_payload(found: SearchHits) -> Payload:
-    """Return hits, best first, and milliseconds a stage."""
+    """Return hits, best first, the stages that were skipped, and milliseconds a stage."""
     return {
         "hits": [hit_payload(hit) for hit in found.hits],
+        "skipped": _skipped_payload(found.trace),
         "timings_ms": found.trace.timings_ms,
     }
 
@@ -66,25 +72,54 @@ def hit_payload(hit: Hit) -> Payload:
 
 
 def answer_payload(answer: Answer) -> Payload:
-    """Return an answer with all it rests on."""
+    """Return an answer with all it rests on; ``id`` names its record, null where none is kept."""
     return {
+        "id": answer.id,
         "outcome": answer.outcome.value,
         "answer": answer.text,
         "language": answer.language,
         "citations": [citation_payload(citation) for citation in answer.citations],
+        "sentences": [_sentence_payload(sentence) for sentence in answer.sentences],
         "hits": [hit_payload(hit) for hit in answer.hits],
         "model": answer.model,
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
             "completion_tokens": answer.usage.completion_tokens,
         },
-        "skipped": [
-            {"stage": stage.name, "reason": stage.skipped}
-            for stage in answer.trace.stages
-            if stage.skipped
-        ],
+        "skipped": _skipped_payload(answer.trace),
         "timings_ms": answer.trace.timings_ms,
     }
+
+
+def _skipped_payload(trace: Trace) -> list[Payload]:
+    return [
+        {"stage": stage.name, "reason": stage.skipped} for stage in trace.stages if stage.skipped
+    ]
+
+
+def record_payload(record: AnswerRecord) -> Payload:
+    """Return a kept answer: what was asked and how, all that came of it, and each stage."""
+    return {
+        "number": record.number,
+        "id": record.id,
+        "created_at": record.created_at,
+        "kb": record.kb_name,
+        "question": record.question,
+        **record.data,
+    }
+
+
+def stages_payload(trace: Trace) -> list[Payload]:
+    """Return the stages of a trace, in the order in which they ended."""
+    return [
+        {
+            "name": stage.name,
+            "ms": round(stage.ms, 2),
+            "skipped": stage.skipped,
+            "detail": dict(stage.detail),
+        }
+        for stage in trace.stages
+    ]
 
 
 def citation_payload(citation: Citation) -> Payload:
@@ -110,6 +145,18 @@ def citation_payload(citation: Citation) -> Payload:
         "start": citation.span.start,
         "end": citation.span.end,
         "supported": citation.supported,
+    }
+
+
+def _sentence_payload(sentence: CheckedSentence) -> Payload:
+    """Return a sentence; ``start`` and ``end`` count code points of the answer's text."""
+    return {
+        "text": sentence.text,
+        "start": sentence.span.start,
+        "end": sentence.span.end,
+        "markers": list(sentence.markers),
+        "supported": sentence.supported,
+        "missing": list(sentence.missing),
     }
 
 

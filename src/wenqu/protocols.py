@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wenqu.errors import WenquError
+    from wenqu.options import SearchFilter
     from wenqu.types import (
+        AnswerRecord,
         Block,
         Chunk,
         Document,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         Hit,
         KnowledgeBase,
         KnowledgeBaseSettings,
+        Language,
         Message,
         Span,
     )
@@ -34,11 +37,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_OPTIONS",
+    "AnswerStore",
     "Change",
     "ChangeLog",
     "ChatModel",
     "DocumentStore",
     "Embedder",
+    "GateStore",
     "Index",
     "IndexState",
     "KnowledgeBaseStore",
@@ -51,6 +56,7 @@ __all__ = [
     "Sample",
     "Scored",
     "SourceFile",
+    "StoredGate",
     "StoredVersion",
 ]
 
@@ -243,10 +249,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A chunk id and its score by one engine."""
+    """A chunk id and its score by one engine, with the chunk's language where that is known."""
 
     chunk_id: str
     score: float
+    language: Language | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +353,64 @@ class DocumentStore(Protocol):
         There are none when there is no such document.
         """
 
+    async def matching(self, kb: int, where: SearchFilter) -> Collection[str]:
+        """Return the ids of the documents that ``where`` lets through.
+
+        Raises:
+            InputError: A date in it is none.
+        """
+
+    async def tag(
+        self,
+        kb: int,
+        document_ids: Collection[str],
+        *,
+        add: Collection[str] = (),
+        remove: Collection[str] = (),
+    ) -> None:
+        """Give tags to documents and take others away; they stay when a document is put again.
+
+        Ids of no document are passed over.
+
+        Raises:
+            InputError: A tag is empty, too long, or has a comma or a line end; nothing was done.
+        """
+
+    async def tags(self, kb: int) -> Mapping[str, Sequence[str]]:
+        """Return the tags of documents by id, in order: those given, then a document's own.
+
+        Documents without tags are left out.
+        """
+
+    async def vectors(
+        self, kb: int, chunk_ids: Collection[str], model: str
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Return the vectors of chunks by ``model``, of those that have one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGate:
+    """A gate that was fitted to a knowledge base, as plain data.
+
+    ``embedder`` is the fingerprint of the one it was fitted with: it holds for no other.
+    """
+
+    embedder: str
+    data: Mapping[str, object]
+
+
+class GateStore(Protocol):
+    """Fitted gates, at most one a knowledge base; deleting that deletes it."""
+
+    async def put(self, kb: int, gate: StoredGate) -> None:
+        """Keep the gate in place of any earlier one."""
+
+    async def get(self, kb: int) -> StoredGate | None:
+        """Return the gate, or None where none was fitted."""
+
+    async def delete(self, kb: int) -> bool:
+        """Forget the gate; return whether there was one."""
+
 
 class ChangeLog(Protocol):
     """What indexes follow, and how hits become chunks again."""
@@ -366,6 +431,30 @@ class ChangeLog(Protocol):
 
     async def document_chunks(self, kb: int, document_id: str) -> Sequence[Chunk]:
         """Return the chunks of one document, in order; none when there is no such document."""
+
+
+class AnswerStore(Protocol):
+    """Answers that were given, with how each came about."""
+
+    async def put(self, record: AnswerRecord) -> None:
+        """Keep a record; its number and time are given by the store.
+
+        Raises:
+            StoreError: It was not kept.
+        """
+
+    async def get(self, name: str) -> AnswerRecord:
+        """Return the record that is meant: by id or its beginning, by number, or ``last``.
+
+        Raises:
+            NotFoundError: None is meant, or more than one.
+        """
+
+    async def list(self, kb: int | None = None, top: int | None = None) -> Sequence[AnswerRecord]:
+        """Return the latest ``top`` records, newest first, all without it; of ``kb`` if given."""
+
+    async def forget(self, kb: int | None = None) -> int:
+        """Delete all records, those of ``kb`` where given; return how many there were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,11 +503,18 @@ class Index(Protocol):
         top: int,
         documents: Collection[str] | None = None,
         also: Collection[str] = (),
+        *,
+        level: bool = False,
     ) -> Sequence[Scored]:
         """Return up to ``top`` chunks by inner product, best first, only of ``documents``.
 
-        The chunks ``also`` that the index holds are scored too, wherever they rank.
+        The chunks ``also`` that the index holds are scored too, wherever they rank. Each says its
+        language. With ``level``, a score is the inner product less that of the mean vector of the
+        chunk's language over the index, so that chunks of different languages compare.
         """
+
+    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the vectors of those of ``chunk_ids`` that the index holds."""
 
     async def close(self) -> None:
         """Free what the index holds."""

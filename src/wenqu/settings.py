@@ -77,6 +77,16 @@ class ChatSettings(_Section):
     )
 
 
+class AnswerSettings(_Section):
+    """What an answer may hold, and what is kept of it."""
+
+    strict: bool = Field(default=False, description="leave out sentences that no source bears out")
+    keep: bool = Field(
+        default=True,
+        description="keep answers, and how each came about, for `wenqu log` and `wenqu trace`",
+    )
+
+
 class ChunkSettings(_Section):
     """How documents are cut; a knowledge base may do otherwise (`wenqu kb set`)."""
 
@@ -103,6 +113,52 @@ class RetrievalSettings(_Section):
     candidates: int = Field(default=100, ge=10, le=1000, description="candidates a side")
     lexical_weight: float = Field(
         default=0.5, ge=0, le=1, description="share of the lexical score in the fused one"
+    )
+    fusion: Literal["weighted", "rrf"] = Field(
+        default="weighted",
+        description="how words and meaning are joined: by calibrated scores, or by ranks (rrf)",
+    )
+    reranker: str = Field(
+        default="default",
+        description="default, none, or a model: a folder with model.onnx, an .onnx or .gguf file",
+    )
+    reranker_language: Literal["all", "zh", "en"] = Field(
+        default="all", description="language of the questions that the reranker understands"
+    )
+    rerank_candidates: int = Field(
+        default=20, ge=2, le=200, description="hits that the reranker looks at"
+    )
+    rerank_budget_ms: int | None = Field(
+        default=None,
+        ge=1,
+        description="milliseconds for reranking; default: 150, or 2000 for a model or server",
+    )
+
+
+class RerankSettings(_Section):
+    """A server that reranks: Jina, Cohere, SiliconFlow, vLLM, llama.cpp, TEI and others."""
+
+    base_url: str | None = Field(
+        default=None, description="what stands before /rerank; default: no server"
+    )
+    model: str | None = Field(default=None, description="model name on the server")
+    api_key: SecretStr | None = Field(default=None, description="key of the server")
+    timeout_s: float = Field(default=2.0, gt=0, description="seconds until its answer is there")
+
+
+class RewriteSettings(_Section):
+    """What the language model may do to a question before the search."""
+
+    budget_s: float | None = Field(
+        default=None,
+        ge=0,
+        description=(
+            "seconds to complete a follow-up, which rules do after that, and alone with 0;"
+            " default: 8 with a server, 0 with a local model"
+        ),
+    )
+    expand_budget_s: float = Field(
+        default=20.0, gt=0, description="seconds for other wordings and an imagined passage"
     )
 
 
@@ -155,8 +211,11 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     models: ModelsSettings = ModelsSettings()
     chat: ChatSettings = ChatSettings()
+    answer: AnswerSettings = AnswerSettings()
     chunk: ChunkSettings = ChunkSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    rerank: RerankSettings = RerankSettings()
+    rewrite: RewriteSettings = RewriteSettings()
     read: ReadSettings = ReadSettings()
     web: WebSettings = WebSettings()
     server: ServerSettings = ServerSettings()

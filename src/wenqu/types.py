@@ -23,10 +23,12 @@ __all__ = [
     "Answer",
     "AnswerEvent",
     "AnswerFinished",
+    "AnswerRecord",
     "AnswerText",
     "Block",
     "BlockKind",
     "Box",
+    "CheckedSentence",
     "Chunk",
     "ChunkStrategy",
     "Chunking",
@@ -413,6 +415,22 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedSentence:
+    """A sentence of an answer; ``span`` is of the answer's text, with its markers.
+
+    ``supported`` is None where it claims nothing: a heading, a lead-in (``如下：``), or that the
+    documents do not say. ``missing`` has the numbers, dates and names in it that no evidence has,
+    as they are written; a number or date among them makes it unsupported.
+    """
+
+    span: Span
+    text: str
+    markers: tuple[int, ...] = ()
+    supported: bool | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens that a chat model read and wrote, as it reports them (0 where it does not)."""
 
@@ -422,16 +440,40 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The end of a question: an outcome, a text with ``[n]`` markers, and what it rests on."""
+    """The end of a question: an outcome, a text with ``[n]`` markers, and what it rests on.
+
+    ``sentences`` are those of the text in order, each with what the check of it found; a refusal
+    has none. ``id`` names its record, where one is kept.
+    """
 
     outcome: Outcome
     text: str
     language: Language
     citations: tuple[Citation, ...] = ()
+    sentences: tuple[CheckedSentence, ...] = ()
     hits: tuple[Hit, ...] = ()
     trace: Trace = field(default_factory=Trace)
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRecord:
+    """An answer as it is kept: what was asked and how, all that came of it, and each stage.
+
+    ``data`` holds only what JSON has; ``pipeline.record`` knows its shape. ``kb`` is None once the
+    knowledge base is gone. ``number`` counts answers from 1; ``created_at`` is UTC, in ISO 8601.
+    """
+
+    id: str
+    kb: int | None
+    kb_name: str
+    question: str
+    outcome: str
+    data: Mapping[str, Any]
+    number: int = 0
+    created_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

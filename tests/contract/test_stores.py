@@ -12,6 +12,7 @@ from wenqu.stores.database import Database
 from wenqu.stores.documents import DatabaseDocuments
 from wenqu.stores.schema import metadata
 from wenqu.testing.contracts_base import KnowledgeBaseStoreContract
+from wenqu.testing.contracts_filter import DocumentFilterContract
 from wenqu.testing.contracts_store import (
     ChangeLogContract,
     DocumentStoreContract,
@@ -67,6 +68,10 @@ class TestDatabaseKnowledgeBases(OnBothDatabases, KnowledgeBaseStoreContract):
 
 
 class TestDatabaseDocuments(OnBothDatabases, DocumentStoreContract):
+    pass
+
+
+class TestDatabaseFilters(OnBothDatabases, DocumentFilterContract):
     pass
 
 

@@ -124,11 +124,49 @@ def test_knowledge_bases_are_listed_with_the_one_to_show_first(client: httpx.Cli
 
 def test_search_answers_with_hits_and_timings(client: httpx.Client) -> None:
     found = client.get("/api/search", params={"q": "年假", "kb": "handbook", "top": 1}).json()
-    assert set(found) == {"hits", "timings_ms"}
+    assert set(found) == {"hits", "skipped", "timings_ms"}
+    assert found["skipped"] == []
     (hit,) = found["hits"]
     assert LEAVE in hit["text"]
     assert set(hit) >= {"document", "title", "page", "text", "start", "end", "scores"}
     assert set(hit["scores"]) == {"lexical", "dense", "fused"}
+
+
+def test_search_is_narrowed_by_repeatable_conditions(client: httpx.Client) -> None:
+    def titles(**conditions: object) -> set[str]:
+        asked = {"q": "年假 travel", "kb": "handbook", **conditions}
+        return {hit["title"] for hit in client.get("/api/search", params=asked).json()["hits"]}
+
+    assert titles() == {"请假制度", "Travel"}
+    assert titles(source="travel.md") == {"Travel"}
+    assert titles(source=["travel.md", "leave.*"]) == {"请假制度", "Travel"}
+    assert titles(title="请假", tag=[]) == {"请假制度"}
+    assert titles(title="请假", source="travel.md") == set()
+
+
+def test_search_says_why_a_filter_found_nothing(client: httpx.Client) -> None:
+    asked = {"q": "年假", "kb": "handbook", "tag": "nobody"}
+    found = client.get("/api/search", params=asked).json()
+    assert found["hits"] == []
+    assert found["skipped"] == [{"stage": "search", "reason": "no document meets the filter"}]
+
+
+@pytest.mark.parametrize(
+    "given", [{"since": "yesterday"}, {"diversity": "2"}, {"rerank": "maybe"}, {"colour": "red"}]
+)
+def test_a_condition_that_means_nothing_is_refused(
+    client: httpx.Client, given: dict[str, str]
+) -> None:
+    response = client.get("/api/search", params={"q": "年假", "kb": "handbook", **given})
+    assert response.status_code == 400
+    assert response.json()["hint"]
+
+
+def test_an_answer_rests_on_the_documents_that_were_asked_for(client: httpx.Client) -> None:
+    where = {"title": ["Travel"]}
+    answer = ask(client, "员工每年享有多少天年假？", where=where, stream=False).json()
+    assert {hit["title"] for hit in answer["hits"]} == {"Travel"}
+    assert ask(client, "年假", where={"titel": ["x"]}).status_code == 400
 
 
 def test_an_answer_comes_as_sources_then_text_then_the_whole(client: httpx.Client) -> None:

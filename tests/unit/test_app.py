@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wenqu.app import DEFAULT_BASE, App, open_app
-from wenqu.errors import NotFoundError
+from wenqu.app import DEFAULT_BASE, AddOptions, App, open_app
+from wenqu.errors import InputError, NotFoundError
+from wenqu.options import SearchFilter, SearchOptions
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.types import ChunkStrategy, KnowledgeBaseSettings
 
@@ -98,3 +99,33 @@ def test_documents_are_named_without_counting_a_knowledge_base(tmp_path: Path) -
             await app.base_id("nowhere")
 
     with_app(tmp_path, work)
+
+
+def test_tags_are_given_to_documents_changed_or_not_and_narrow_a_search(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "kettle.md").write_text("The kettle is in the kitchen.", "utf-8")
+
+    async def work(app: App) -> None:
+        await app.add("notes", [files])
+        (files / "cup.md").write_text("The cup is in the kitchen.", "utf-8")
+        await app.add("notes", [files], AddOptions(tags=["home"]))
+        base = await app.base("notes")
+        assert list((await app.documents.tags(base.id)).values()) == [["home"], ["home"]]
+        where = SearchFilter(tags=("home",), sources=("cup.md",))
+        found = await app.search("notes", "kitchen", SearchOptions(where=where))
+        assert [hit.document.title for hit in found.hits] == ["cup"]
+
+    with_app(tmp_path / "home", work)
+
+
+def test_nothing_is_read_where_a_tag_cannot_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "note.md"
+    file.write_text("The kettle is in the kitchen.", "utf-8")
+
+    async def work(app: App) -> None:
+        with pytest.raises(InputError):
+            await app.add("notes", [file], AddOptions(tags=["a,b"]))
+        assert (await app.base("notes")).documents == 0
+
+    with_app(tmp_path / "home", work)

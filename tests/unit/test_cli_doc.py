@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from wenqu.app import open_app
 from wenqu.cli.main import app as cli
+from wenqu.cli.session import Exit
 from wenqu.readers.builder import DocumentBuilder
 from wenqu.testing.samples import MODEL, embedding_key_of, put_of
 from wenqu.text.chunk import chunk
@@ -134,3 +135,23 @@ def test_a_document_is_listed_and_removed(run: Callable[..., str]) -> None:
     assert "notice.docx" in run("list")
     run("remove", "notice.docx")
     assert run("list") == ""
+
+
+def test_tags_are_given_shown_and_taken_away(run: Callable[..., str]) -> None:
+    assert run("tag", "notice.docx") == "/files/notice.docx\n"
+    assert run("tag", "notice.docx", "--add", "人事", "--add", "HR") == (
+        "/files/notice.docx  #HR  #人事\n"
+    )
+    assert "Tags: HR, 人事\n" in run("show", "notice.docx")
+    assert "  #HR  #人事  " in run("list")
+    assert json.loads(run("list", "--json"))[0]["tags"] == ["HR", "人事"]
+    assert json.loads(run("show", "notice.docx", "--json"))["tags"] == ["HR", "人事"]
+    left = json.loads(run("tag", "notice.docx", "--remove", "HR", "--json"))
+    assert [one["tags"] for one in left] == [["人事"]]
+
+
+def test_what_cannot_be_a_tag_is_refused(run: Callable[..., str]) -> None:
+    done = CliRunner().invoke(cli, ["doc", "tag", "notice.docx", "--add", "a,b"])
+    assert done.exit_code == Exit.UNUSABLE
+    assert "a,b" in done.stderr
+    assert run("tag", "notice.docx") == "/files/notice.docx\n"

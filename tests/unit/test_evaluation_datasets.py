@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu.errors import InputError, NotFoundError, WenquError
-from wenqu.evaluation.datasets import load_dataset
-from wenqu.types import document_id
+from wenqu.evaluation.datasets import Dataset, EvalQuery, load_dataset, sampled, without
+from wenqu.types import Document, document_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +135,55 @@ def test_bytes_that_are_not_what_they_seem_are_refused(write: Callable[..., Path
         with pytest.raises(InputError) as caught:
             load_dataset(folder, corpus=corpus)
         assert caught.value.key == "error.dataset_file"
+
+
+def _made(documents: int) -> Dataset:
+    """Each document answers one question; the last question is answered by all."""
+    names = [f"d{at}" for at in range(documents)]
+    return Dataset(
+        name="made",
+        documents=tuple(
+            Document(id=name, source=name, title="", text=name, language="en") for name in names
+        ),
+        queries=tuple(EvalQuery(id=name, text=name) for name in (*names, "all")),
+        qrels={**{name: {name: 1} for name in names}, "all": dict.fromkeys(names, 1)},
+    )
+
+
+def test_questions_whose_documents_are_left_out_become_unanswerable() -> None:
+    dataset = without(_made(10), 0.4)
+    left = {document.id for document in dataset.documents}
+    assert len(left) == 6
+    answerable = {query.id for query in dataset.queries if query.answerable}
+    assert answerable == left | {"all"}
+    assert set(dataset.qrels["all"]) == left
+    assert {query.id for query in dataset.judged} == answerable
+    assert without(_made(10), 0.4) == dataset
+    assert without(_made(10), 0.4, seed=1) != dataset
+
+
+def test_a_sample_keeps_the_proportion_of_unanswerable_questions_and_the_order() -> None:
+    dataset = without(_made(40), 0.5)
+    sample = sampled(dataset, 20)
+    assert sum(not query.answerable for query in sample.queries) == 10
+    order = [query.id for query in dataset.queries]
+    assert [query.id for query in sample.queries] == sorted(
+        (query.id for query in sample.queries), key=order.index
+    )
+    smaller = {query.id for query in sampled(dataset, 10).queries}
+    assert smaller < {query.id for query in sample.queries}
+    assert sampled(dataset, None) is dataset
+
+
+def test_answers_and_their_evidence_may_be_there(write: Callable[..., Path]) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "q1", "answers": ["100", " "], "evidence": ["one way", ["another", "way"], []]},
+        {"id": "q9", "answers": ["of no question"]},
+    ]
+    first, second, _ = load_dataset(write(answers_jsonl=_jsonl(rows))).queries
+    assert first.answers == ("100",)
+    assert first.passages == (("one way",), ("another", "way"))
+    assert (second.answers, second.passages) == ((), ())
 
 
 def _explains_itself(error: WenquError) -> bool:

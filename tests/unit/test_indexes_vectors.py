@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from wenqu.indexes.vectors import VectorBatch, VectorIndex
 from wenqu.protocols import Change, Scored
 from wenqu.testing.samples import DIMENSION, change_of, document_of, vector_of
 from wenqu.types import Chunk
+
+if TYPE_CHECKING:
+    from random import Random
 
 # Sums of 16 products of float16 numbers, in another order: about 2^-20 apart.
 NEAR = 1e-4
@@ -150,3 +154,47 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
         VectorIndex.load(tmp_path / "vectors.npz")
     with pytest.raises(OSError):  # noqa: PT011  # the system's own wording
         VectorIndex.load(tmp_path / "nowhere.npz")
+
+
+@given(changes, st.randoms(use_true_random=False))
+def test_means_are_the_same_in_whatever_order_changes_come(
+    found_in: list[Change], random: Random
+) -> None:
+    shuffled = list(found_in)
+    random.shuffle(shuffled)
+    halves = shuffled[::2], shuffled[1::2]
+    one = index_of(*found_in)
+    other = VectorIndex.empty(DIMENSION).apply([VectorBatch.of(half, DIMENSION) for half in halves])
+    assert np.array_equal(one.sums, other.sums)
+
+
+def test_what_was_removed_is_no_longer_in_the_means() -> None:
+    kept = change_of(1, document_of("kept", "一座桥", "a bridge"))
+    gone = change_of(2, document_of("gone", "一条河", "a river"))
+    again = index_of(kept, gone).apply(
+        [VectorBatch.of([change_of(3, document_of("gone"))], DIMENSION)]
+    )
+    assert np.array_equal(again.sums, index_of(kept).sums)
+
+
+def test_the_rows_of_a_language_are_a_range_of_their_own() -> None:
+    index = index_of(
+        change_of(1, document_of("one", "一座桥", "a bridge")),
+        change_of(2, document_of("two", "一条河", "a river")),
+    )
+    assert index.shares(1) == [range(2), range(2, 4)]
+    assert index.shares(2, least=0) == [range(2), range(2, 4)]
+    assert index.shares(4, least=0) == [range(one, one + 1) for one in range(4)]
+
+
+def test_a_mean_of_few_chunks_is_mostly_that_of_all() -> None:
+    few = document_of("few", "一座桥")
+    many = document_of("many", *(f"text {number}" for number in range(200)))
+    index = index_of(change_of(1, few), change_of(2, many))
+    query = vector_of("a question")
+    (chunk,) = (c.id for c in change_of(1, few).chunks)
+    (plain,) = index.scores(query, [chunk])
+    (level,) = index.scores(query, [chunk], level=True)
+    overall = np.mean([vector_of(c.text) for c in change_of(2, many).chunks], axis=0) @ query
+    own = vector_of("一座桥") @ query
+    assert abs((plain.score - level.score) - overall) < 0.1 * abs(own - overall)

@@ -9,6 +9,7 @@ from wenqu.testing.samples import chunks_of, document_of
 from wenqu.types import (
     Answer,
     Box,
+    CheckedSentence,
     Chunking,
     ChunkStrategy,
     Citation,
@@ -58,7 +59,8 @@ HIT_PAYLOAD = {
 
 def test_search_prints_hits_and_timings() -> None:
     payload = payloads.search_payload(SearchHits(hits=(HIT,), trace=TRACE))
-    assert payload == {"hits": [HIT_PAYLOAD], "timings_ms": TIMINGS}
+    skipped = [{"stage": "generate", "reason": "no model"}]
+    assert payload == {"hits": [HIT_PAYLOAD], "skipped": skipped, "timings_ms": TIMINGS}
     assert json.loads(json.dumps(payload)) == payload
 
 
@@ -78,6 +80,15 @@ def test_an_answer_prints_outcome_text_citations_hits_and_timings() -> None:
     answer = Answer(
         outcome=Outcome.ANSWERED,
         text="它建于隋代 [1]。",
+        sentences=(
+            CheckedSentence(
+                span=Span(start=0, end=10),
+                text="它建于隋代。",
+                markers=(1,),
+                supported=False,
+                missing=("隋代",),
+            ),
+        ),
         language="zh",
         citations=(citation,),
         hits=(HIT,),
@@ -86,6 +97,7 @@ def test_an_answer_prints_outcome_text_citations_hits_and_timings() -> None:
     )
     payload = payloads.answer_payload(answer)
     assert payload == {
+        "id": None,
         "outcome": "answered",
         "answer": "它建于隋代 [1]。",
         "language": "zh",
@@ -104,6 +116,16 @@ def test_an_answer_prints_outcome_text_citations_hits_and_timings() -> None:
                 "start": 3,
                 "end": 7,
                 "supported": True,
+            }
+        ],
+        "sentences": [
+            {
+                "text": "它建于隋代。",
+                "start": 0,
+                "end": 10,
+                "markers": [1],
+                "supported": False,
+                "missing": ["隋代"],
             }
         ],
         "hits": [HIT_PAYLOAD],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenqu import messages
-from wenqu.pipeline.gate import DEFAULT_MODEL, GateModel, Logistic, decide, features
+from wenqu.errors import StoreError
+from wenqu.pipeline.gate import (
+    DEFAULT_MODEL,
+    GateModel,
+    Logistic,
+    decide,
+    features,
+    gate_for,
+)
+from wenqu.protocols import StoredGate
 from wenqu.types import Chunk, DocumentInfo, Hit, Language, Origin, Outcome
 
 QUESTION = "How do I deploy InternLM with lmdeploy?"
@@ -89,8 +100,115 @@ def test_a_title_covers_as_well_as_the_text() -> None:
     assert titled["coverage"] > 0.0
 
 
-def test_a_single_hit_has_no_lead() -> None:
-    assert features(QUESTION, [hit(COVERING, 0.9)])["lead"] == 0.0
+def test_a_single_hit_has_the_usual_lead_for_it_is_ahead_of_nobody() -> None:
+    alone = features(QUESTION, [hit(COVERING, 0.9)])
+    assert alone["lead"] == pytest.approx(0.03)
+    assert decide(QUESTION, [hit(COVERING, 0.9)]).outcome is None
+
+
+def test_each_further_hit_makes_the_measured_lead_count_more() -> None:
+    others = [hit(f"Release notes {number}.", 0.80) for number in range(9)]
+    leads = [features(QUESTION, [hit(COVERING, 0.9), *others[:n]])["lead"] for n in range(10)]
+    assert leads == sorted(leads)
+    assert leads[-1] == pytest.approx(0.1)
+
+
+def test_a_hit_without_a_dense_score_is_nobody_to_be_ahead_of() -> None:
+    near, other = hit(COVERING, 0.9), hit("Release notes.", 0.8)
+    unscored = replace(hit("Something.", 0.0), scores={Origin.LEXICAL: 1.0})
+    leads = [features(QUESTION, hits)["lead"] for hits in ([near, other], [near, other, unscored])]
+    assert leads[0] == leads[1]
+    assert features(QUESTION, [unscored])["likeness"] == 0.0
+
+
+def worded(text: str, lexical: float) -> Hit:
+    found = hit(text, 0.85)
+    return replace(found, scores={**found.scores, Origin.LEXICAL: lexical})
+
+
+def test_words_found_in_one_place_lead_and_words_found_everywhere_do_not() -> None:
+    ahead = [worded(COVERING, 9.0), *(worded(f"Deploy {n}.", 1.0) for n in range(9))]
+    level = [worded(COVERING, 9.0), *(worded(f"Deploy {n}.", 9.0) for n in range(9))]
+    assert features(QUESTION, ahead)["lexical_lead"] > 0.3
+    assert features(QUESTION, level)["lexical_lead"] == 0.0
+
+
+def test_a_lexical_lead_on_few_words_counts_little() -> None:
+    hits = [worded("Deploy.", 9.0), *(worded(f"Other {n}.", 0.0) for n in range(9))]
+    assert features(QUESTION, hits)["lexical_lead"] < 0.3
+
+
+def test_words_in_one_sentence_cover_more_than_words_in_two() -> None:
+    together = features(QUESTION, [hit("Deploy InternLM with lmdeploy.", 0.85)])
+    apart = features(QUESTION, [hit("Deploy InternLM. It is called lmdeploy.", 0.85)])
+    assert together["coverage"] > apart["coverage"] > 0.0
+
+
+def test_a_decision_says_its_threshold_and_its_note() -> None:
+    decision = decide(QUESTION, [hit(COVERING, 0.9)], note="gate.fitted")
+    assert decision.threshold == DEFAULT_MODEL.own.threshold
+    assert decision.note == "gate.fitted"
+
+
+def test_a_gate_fitted_with_the_embedder_in_use_decides() -> None:
+    judge = Logistic(bias=-50.0, weights=MappingProxyType({"likeness": 1.0}), threshold=0.5)
+    data = replace(DEFAULT_MODEL, own=judge).to_data()
+    stored = StoredGate(embedder="e5", data=data)
+    gate = gate_for(stored, "e5")
+    assert gate.fitted
+    assert gate(QUESTION, [hit(COVERING, 0.9)]).outcome is Outcome.OUT_OF_SCOPE
+
+
+def test_a_gate_fitted_with_another_embedder_is_left_aside_and_the_decision_says_so() -> None:
+    judge = Logistic(bias=-50.0, weights=MappingProxyType({"likeness": 1.0}), threshold=0.5)
+    data = replace(DEFAULT_MODEL, own=judge).to_data()
+    gate = gate_for(StoredGate(embedder="other", data=data), "e5")
+    decision = gate(QUESTION, [hit(COVERING, 0.9)])
+    assert not gate.fitted
+    assert decision.outcome is None
+    assert decision.note == "gate.other_embedder"
+    assert messages.text("gate.other_embedder", "zh")
+
+
+def test_without_a_stored_gate_the_one_that_ships_decides() -> None:
+    gate = gate_for(None, "e5")
+    hits = [hit(COVERING, 0.9), hit("Release notes.", 0.8)]
+    assert gate(QUESTION, hits) == decide(QUESTION, hits)
+
+
+def test_a_model_survives_being_stored() -> None:
+    data = json.loads(json.dumps(DEFAULT_MODEL.to_data()))
+    assert GateModel.from_data(data) == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"version": 99},
+        {**DEFAULT_MODEL.to_data(), "own": None},
+        {**DEFAULT_MODEL.to_data(), "own": {"bias": 0.0}},
+        {
+            **DEFAULT_MODEL.to_data(),
+            "own": {"bias": 0.0, "weights": {"magic": 1.0}, "typical": {}, "threshold": 0.5},
+        },
+        {
+            **DEFAULT_MODEL.to_data(),
+            "own": {"bias": "nan", "weights": {}, "typical": {}, "threshold": 0.5},
+        },
+    ],
+)
+def test_what_is_no_gate_of_this_version_is_refused(broken: dict[str, object]) -> None:
+    with pytest.raises(StoreError) as refused:
+        GateModel.from_data(broken)
+    assert "gate reset" in (refused.value.hint() or "")
+
+
+def test_contributions_and_bias_add_up_to_the_log_odds() -> None:
+    values = features(QUESTION, [hit(COVERING, 0.9), hit("Release notes.", 0.8)])
+    judge = DEFAULT_MODEL.own
+    odds = math.exp(judge.bias + sum(judge.contributions(values).values()))
+    assert judge.probability(values) == pytest.approx(odds / (1 + odds))
 
 
 def test_another_model_decides_by_its_own_threshold() -> None:

@@ -8,12 +8,14 @@ import pytest
 
 from wenqu.errors import InputError
 from wenqu.indexes.local import LocalIndex, discard
-from wenqu.options import SearchOptions
+from wenqu.options import SearchFilter, SearchOptions
 from wenqu.pipeline.candidates import Finder
 from wenqu.pipeline.ingest import Ingester
 from wenqu.pipeline.project import Projector
+from wenqu.pipeline.rerank import Reranking
 from wenqu.pipeline.retrieve import MAX_QUESTION, Retriever
 from wenqu.testing.embedder import FakeEmbedder
+from wenqu.testing.reranker import FakeReranker
 from wenqu.testing.samples import document_of
 from wenqu.types import Chunking, Origin, Query
 
@@ -46,15 +48,24 @@ class Folders:
 
 
 class Search:
-    def __init__(self, stores: Stores, kb: int, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        kb: int,
+        folder: Path,
+        reranking: Reranking | None = None,
+        **settings: Any,
+    ) -> None:
         self.stores = stores
         self.kb = kb
         self.embedder = FakeEmbedder()
         options = {"per_side": 100, "lexical_weight": 0.5, **settings}
         self.retriever = Retriever(
             changes=stores.changes,
+            documents=stores.documents,
             projector=Projector(stores.changes, Folders(folder), self.embedder.fingerprint),
             finder=Finder(embedder=self.embedder, **options),
+            reranking=reranking,
         )
 
     def add(self, *documents: Document) -> None:
@@ -128,7 +139,7 @@ def test_hits_are_in_the_order_that_is_asked_for(search: Search, order: Origin) 
 
 
 def test_the_same_question_has_the_same_hits_in_the_same_order(search: Search) -> None:
-    first, second = search("identical words"), search("identical words")
+    first, second = (search("identical words", collapse=False) for _ in range(2))
     assert first.hits == second.hits
     # Equal scores: by chunk id, so that no order depends on chance.
     twins = [hit for hit in first.hits if hit.document.title == "Twin"]
@@ -138,7 +149,7 @@ def test_the_same_question_has_the_same_hits_in_the_same_order(search: Search) -
 
 
 def test_no_more_hits_come_than_are_asked_for(search: Search) -> None:
-    everything = search("年假", top=100).hits
+    everything = search("年假", top=100, collapse=False).hits
     assert len(everything) == 6
     assert search("年假", top=2).hits == everything[:2]
 
@@ -181,13 +192,13 @@ def test_a_question_is_not_a_book(search: Search) -> None:
 
 
 def test_documents_that_came_or_went_since_are_seen_at_the_next_question(search: Search) -> None:
-    before = sources(search("XK-2000"))
+    before = sources(search("XK-2000", collapse=False))
     assert before[0] == "codes.md"
     codes = next(document for document in DOCUMENTS if document.source == "codes.md")
     asyncio.run(search.stores.documents.remove(search.kb, [codes.id]))
     others = [document for document in DOCUMENTS if document is not codes]
     search.add(*others, document_of("new.md", "XK-2000 已停用。"))
-    after = sources(search("XK-2000"))
+    after = sources(search("XK-2000", collapse=False))
     assert after[0] == "new.md"
     assert set(after) == {"new.md", *(document.source for document in others)}
 
@@ -195,6 +206,169 @@ def test_documents_that_came_or_went_since_are_seen_at_the_next_question(search:
 def test_the_trace_says_what_each_stage_took(search: Search) -> None:
     found = search("年假")
     names = [stage.name for stage in found.trace.stages]
-    assert set(names) == {"index", "embed", "lexical", "dense", "fuse", "fetch"}
-    assert (names[0], names[-1]) == ("index", "fetch")
+    assert set(names) == {"index", "embed", "lexical", "dense", "fuse", "fetch", "collapse"}
+    assert (names[0], names[-2:]) == ("index", ["fetch", "collapse"])
     assert found.trace.timings_ms["total"] >= max(stage.ms for stage in found.trace.stages) - 0.01
+
+
+def reranking(reranker: FakeReranker, **limits: Any) -> Reranking:
+    return Reranking(**{"reranker": reranker, "budget_s": 5.0, "candidates": 3, **limits})
+
+
+def skipped(found: SearchHits) -> dict[str, str]:
+    return {stage.name: stage.skipped for stage in found.trace.stages if stage.skipped}
+
+
+MARKET = [
+    document_of("a.md", "apples apples apples apples and pears", title="A"),
+    document_of("b.md", "apples pears plums", title="B"),
+    document_of("c.md", "plums alone", title="C"),
+    document_of("d.md", "apples", title="D"),
+]
+SHOPPING = "apples pears plums"
+
+
+def test_reranked_hits_come_first_and_the_others_behind_them_in_their_order(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    search = Search(stores, kb, tmp_path / "indexes", reranking(FakeReranker()))
+    search.add(*MARKET)
+    plain = search(SHOPPING, rerank=False)
+    found = search(SHOPPING)
+    origins = [hit.origin for hit in found.hits]
+    assert origins == [Origin.RERANKED] * 3 + [Origin.FUSED]
+    scores = [hit.score for hit in found.hits[:3]]
+    assert scores == sorted(scores, reverse=True)
+    assert {hit.chunk.id for hit in found.hits[:3]} == {hit.chunk.id for hit in plain.hits[:3]}
+    assert found.hits[3] == plain.hits[3]
+    for hit in found.hits[:3]:
+        assert hit.score == hit.scores[Origin.RERANKED]
+        assert {Origin.DENSE, Origin.FUSED} <= set(hit.scores)
+
+
+def test_equal_scores_of_a_reranker_are_in_the_order_of_chunk_ids(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    search = Search(stores, kb, tmp_path / "indexes", reranking(FakeReranker(), candidates=9))
+    search.add(*(document_of(f"{letter}.md", f"{letter} apples") for letter in "pqrstu"))
+    ids = [hit.chunk.id for hit in search("apples").hits]
+    assert len(ids) == 6
+    assert ids == sorted(ids)
+
+
+def test_a_reranker_sees_as_many_hits_as_it_should_whatever_is_asked_for(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    reranker = FakeReranker()
+    search = Search(stores, kb, tmp_path / "indexes", reranking(reranker, candidates=4))
+    search.add(*MARKET)
+    found = search(SHOPPING, top=1, collapse=False)
+    assert len(found.hits) == 1
+    assert [len(texts) for _, texts in reranker.asked] == [4]
+    assert reranker.asked[0][0] == SHOPPING
+
+
+def test_a_reranker_that_takes_too_long_is_skipped_and_the_trace_says_so(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    reranker = FakeReranker(delay_s=30)
+    limits = reranking(reranker, budget_s=0.05)
+    search = Search(stores, kb, tmp_path / "indexes", limits)
+    search.add(*MARKET)
+    found = search(SHOPPING)
+    assert found.hits == search(SHOPPING, rerank=False).hits
+    assert skipped(found) == {"rerank": "0.05 s"}
+    assert reranker.asked
+    assert not reranker.finished
+
+
+def test_a_reranker_that_fails_is_skipped_and_the_trace_says_why(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    search = Search(stores, kb, tmp_path / "indexes", reranking(FakeReranker(fails=True)))
+    search.add(*MARKET)
+    found = search(SHOPPING)
+    assert found.hits == search(SHOPPING, rerank=False).hits
+    assert "made to fail" in skipped(found)["rerank"]
+
+
+def test_a_reranker_is_not_asked_in_a_language_that_it_does_not_understand(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    reranker = FakeReranker()
+    search = Search(stores, kb, tmp_path / "indexes", reranking(reranker, language="en"))
+    search.add(*DOCUMENTS)
+    found = search("年假有几天")
+    assert not reranker.asked
+    assert skipped(found) == {"rerank": "fake understands en only"}
+    assert not skipped(search("travel costs"))
+    assert len(reranker.asked) == 1
+
+
+@pytest.mark.parametrize("order", [Origin.LEXICAL, Origin.DENSE, Origin.FUSED])
+def test_the_ranking_of_one_origin_is_left_as_it_is(
+    stores: Stores, kb: int, tmp_path: Path, order: Origin
+) -> None:
+    reranker = FakeReranker()
+    search = Search(stores, kb, tmp_path / "indexes", reranking(reranker))
+    search.add(*DOCUMENTS)
+    found = search("identical words", order=order, diversity=0.9, top=100)
+    assert not reranker.asked
+    names = {stage.name for stage in found.trace.stages}
+    assert names == {"index", "embed", "lexical", "dense", "fuse", "fetch"}
+    assert sum(hit.document.title == "Twin" for hit in found.hits) == 2
+
+
+def test_of_chunks_that_say_the_same_the_better_one_is_kept_and_the_trace_counts_the_others(
+    search: Search,
+) -> None:
+    everything = search("identical words", collapse=False)
+    found = search("identical words")
+    twins = [hit for hit in everything.hits if hit.document.title == "Twin"]
+    assert [hit for hit in found.hits if hit.document.title == "Twin"] == twins[:1]
+    (stage,) = (stage for stage in found.trace.stages if stage.name == "collapse")
+    assert stage.detail == {"left_out": 1}
+    assert len(search("identical words", top=2).hits) == 2
+
+
+def test_a_filter_is_met_by_every_hit(search: Search) -> None:
+    where = SearchFilter(titles=("trav", "设备"))
+    found = search("年假 travel", where=where)
+    assert set(sources(found)) == {"travel.md", "codes.md"}
+    assert found.trace.stages[0].name == "filter"
+    assert found.trace.stages[0].detail == {"documents": 2}
+
+
+def test_a_filter_narrows_the_documents_asked_for(search: Search) -> None:
+    only = [document.id for document in DOCUMENTS[:2]]
+    where = SearchFilter(sources=("travel.md", "codes.md"))
+    assert sources(search("travel", documents=only, where=where)) == ["travel.md"]
+
+
+def test_a_filter_that_no_document_meets_gives_no_hits_and_says_so(search: Search) -> None:
+    found = search("年假", where=SearchFilter(titles=("nowhere",)))
+    assert found.hits == ()
+    assert skipped(found) == {"search": "no document meets the filter"}
+
+
+def test_a_date_that_is_none_is_refused(search: Search) -> None:
+    with pytest.raises(InputError) as caught:
+        search("年假", where=SearchFilter(since="last week"))
+    assert caught.value.key == "error.filter_date"
+
+
+def test_variety_brings_up_what_is_unlike_the_best_hit(
+    stores: Stores, kb: int, tmp_path: Path
+) -> None:
+    search = Search(stores, kb, tmp_path / "indexes")
+    search.add(
+        document_of("a.md", "leave leave rules of the office"),
+        document_of("b.md", "leave rules of the office here"),
+        document_of("c.md", "leave rules of the office there"),
+        document_of("d.md", "leave abroad: ask an embassy"),
+    )
+    plain = sources(search("leave rules office", top=4))
+    varied = sources(search("leave rules office", top=2, diversity=0.7))
+    assert varied == [plain[0], "d.md"]
+    assert plain.index("d.md") > 1
+    assert sources(search("leave rules office", top=4, diversity=0.0)) == plain

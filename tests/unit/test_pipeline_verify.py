@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from wenqu.pipeline.evidence import select
-from wenqu.pipeline.verify import verify
+from wenqu.pipeline.verify import Checked, strict, verify
 from wenqu.testing.embedder import FakeEmbedder
-from wenqu.types import Chunk, Citation, DocumentInfo, Hit, Origin
+from wenqu.types import CheckedSentence, Chunk, Citation, DocumentInfo, Hit, Origin, Span
 
 LEAVE = "Employees get five days of leave each year. Requests are filed three days ahead."
 VPN = "The VPN client comes from the portal. Bind a phone token at first login."
+FILED = "Requests are filed three days ahead"
 
 
 def hit(text: str, name: str) -> Hit:
@@ -17,26 +20,54 @@ def hit(text: str, name: str) -> Hit:
     return Hit(chunk=chunk, document=document, score=1.0, origin=Origin.FUSED)
 
 
-def verified(text: str, question: str = "leave?") -> tuple[str, list[Citation]]:
-    async def run() -> tuple[str, list[Citation]]:
+def checked(text: str, *passages: str) -> Checked:
+    async def run() -> Checked:
         embedder = FakeEmbedder()
-        chosen = await select(question, [hit(LEAVE, "leave"), hit(VPN, "vpn")], embedder, 200)
+        hits = [hit(passage, f"d{at}") for at, passage in enumerate(passages or (LEAVE, VPN))]
+        chosen = await select("leave?", hits, embedder, 200)
         return await verify(text, chosen, embedder)
 
     return asyncio.run(run())
 
 
+def verified(text: str) -> tuple[str, list[Citation]]:
+    found = checked(text)
+    return found.text, list(found.citations)
+
+
+def verdicts(text: str, *passages: str) -> list[bool | None]:
+    return [sentence.supported for sentence in checked(text, *passages).sentences]
+
+
 def test_an_answer_that_is_right_stays_as_it_is() -> None:
-    text = "Requests are filed three days ahead. [1]"
+    text = f"{FILED}. [1]"
     assert verified(text)[0] == text
 
 
-def test_each_marker_of_a_sentence_is_judged_by_itself() -> None:
-    _, citations = verified("Requests are filed three days ahead [1][2].")
-    assert [(citation.marker, citation.supported) for citation in citations] == [
-        (1, True),
-        (2, False),
-    ]
+def test_of_a_sentence_s_markers_those_stay_that_are_borne_out() -> None:
+    text, citations = verified(f"{FILED} [1][2].")
+    assert text == f"{FILED} [1]."
+    assert [(citation.marker, citation.supported) for citation in citations] == [(1, True)]
+
+
+def test_a_wrong_marker_gives_way_to_the_source_that_supports_its_sentence() -> None:
+    text, (citation,) = verified(f"{FILED} [2].")
+    assert text == f"{FILED} [1]."
+    assert citation.quote == f"{FILED}."
+
+
+def test_a_source_that_says_it_clearly_better_takes_the_place_of_one_that_nearly_does() -> None:
+    nearly = "Requests are filed three days late by post."
+    found = checked(f"{FILED} [1].", nearly, LEAVE)
+    assert found.text == f"{FILED} [2]."
+
+
+def test_numbers_from_two_sources_are_cited_from_both() -> None:
+    one = "The old warehouse of the town holds 120 boxes of paper and 15 tables and 7 chairs."
+    two = "The new warehouse was built in 1987."
+    found = checked(f"{one[:-1]} since 1987 [1].", one, two)
+    assert [citation.marker for citation in found.citations] == [1, 2]
+    assert [sentence.supported for sentence in found.sentences] == [True]
 
 
 def test_a_quote_takes_in_the_neighbour_that_bears_out_the_rest() -> None:
@@ -48,15 +79,92 @@ def test_a_quote_takes_in_the_neighbour_that_bears_out_the_rest() -> None:
 
 
 def test_headings_and_lead_ins_are_left_without_markers() -> None:
-    text, citations = verified("## Leave\n\nThe steps are:\n\nRequests are filed three days ahead.")
-    assert text == "## Leave\n\nThe steps are:\n\nRequests are filed three days ahead [1]."
-    assert len(citations) == 1
+    text = f"## Leave\n\nThe steps are:\n\n{FILED}."
+    found = checked(text)
+    assert found.text == f"## Leave\n\nThe steps are:\n\n{FILED} [1]."
+    assert [sentence.supported for sentence in found.sentences] == [None, None, True]
 
 
-def test_an_unsupported_sentence_without_a_marker_stays_without_one() -> None:
+def test_an_unsupported_sentence_without_a_marker_is_marked_unsupported() -> None:
     text = "Bananas are yellow."
-    assert verified(text) == (text, [])
+    found = checked(text)
+    assert (found.text, found.citations) == (text, ())
+    assert [sentence.supported for sentence in found.sentences] == [False]
+    assert not found.holds
+
+
+def test_each_sentence_says_where_it_stands_in_the_answer_with_its_markers() -> None:
+    found = checked(f"{FILED}. [1] Bananas are yellow [2].\n\nThe documents do not say more.")
+    spans = [found.text[one.span.start : one.span.end] for one in found.sentences]
+    assert spans == [f"{FILED}. [1]", "Bananas are yellow [2].", "The documents do not say more."]
+    assert [one.markers for one in found.sentences] == [(1,), (2,), ()]
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("Requests are filed four days ahead [1].", ("four",)),
+        ("Requests are filed 3 days ahead [1].", ()),
+        ("Employees get 5 days of leave each year since 2019 [1].", ("2019",)),
+    ],
+)
+def test_a_number_in_no_evidence_makes_a_sentence_unsupported_however_alike_the_rest_is(
+    said: str, missing: tuple[str, ...]
+) -> None:
+    (sentence,) = checked(said).sentences
+    assert sentence.missing == missing
+    assert sentence.supported is not bool(missing)
+    assert all(citation.supported is not bool(missing) for citation in checked(said).citations)
+
+
+def test_a_name_in_no_evidence_is_flagged_and_no_more() -> None:
+    (sentence,) = checked("Employees get five days of leave each year from Acme [1].").sentences
+    assert (sentence.supported, sentence.missing) == (True, ("Acme",))
+
+
+def test_a_sentence_that_says_the_documents_are_silent_needs_no_citation() -> None:
+    found = checked(f"The documents do not mention sick leave [2]. {FILED} [1].")
+    assert found.text == f"The documents do not mention sick leave. {FILED} [1]."
+    assert found.abstained
+    assert [sentence.supported for sentence in found.sentences] == [None, True]
 
 
 def test_an_answer_without_a_claim_has_no_citations() -> None:
-    assert verified("……") == ("……", [])
+    found = checked("……")
+    assert (found.text, found.citations, found.holds) == ("……", (), False)
+
+
+def test_strict_leaves_out_what_is_not_borne_out_and_its_citations() -> None:
+    found = strict(
+        checked(f"{FILED} [1]. Bananas are yellow [2]. Bind a phone token at first login.")
+    )
+    assert found.text == f"{FILED} [1]. Bind a phone token at first login [2]."
+    assert [citation.marker for citation in found.citations] == [1, 2]
+    spans = [found.text[one.span.start : one.span.end] for one in found.sentences]
+    assert spans == [f"{FILED} [1].", "Bind a phone token at first login [2]."]
+
+
+def test_strict_keeps_an_answer_that_holds_as_it_is() -> None:
+    found = checked(f"## Leave\n\n{FILED}. [1]")
+    assert strict(found) == found
+
+
+def test_strict_takes_headings_and_lead_ins_with_the_last_of_what_they_announce() -> None:
+    fruit = "## Fruit\n\nFacts:\n\n- Bananas are yellow.\n\n"
+    text = f"{fruit}## Leave\n\n- Grapes are green.\n- {FILED}."
+    assert strict(checked(text)).text == f"## Leave\n\n- {FILED} [1]."
+
+
+def test_strict_keeps_that_the_documents_are_silent() -> None:
+    text = f"{FILED} [1].\nThe documents do not mention sick leave.\nBananas are yellow."
+    assert strict(checked(text)).text == (f"{FILED} [1].\nThe documents do not mention sick leave.")
+
+
+def test_strict_leaves_nothing_of_an_answer_that_nothing_bears_out() -> None:
+    found = strict(checked("Steps:\n\nBananas are yellow. Grapes are green [1]."))
+    assert (found.text, found.citations, found.sentences) == ("", (), ())
+
+
+def test_what_strict_was_given_is_counted() -> None:
+    sentence = CheckedSentence(span=Span(start=0, end=1), text="x", supported=False)
+    assert Checked(text="x", sentences=(sentence,)).unsupported == 1

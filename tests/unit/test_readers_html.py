@@ -185,3 +185,53 @@ def test_a_numbered_list_begins_where_it_says() -> None:
 def test_chapters_of_a_chinese_law_are_headings_in_a_page_too() -> None:
     document = read("<p>第一章 总则</p><p>第一条 为了保护劳动者，制定本法。</p>")
     assert document.blocks[1].heading == ("第一章 总则",)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "visibility: hidden",
+        "VISIBILITY:COLLAPSE",
+        "font-size: 0",
+        "font-size:1px",
+        "font-size: .05em",
+        "color: transparent",
+        "color: rgba(0, 0, 0, 0)",
+        "color:#fff",
+        "color: white; background: #FFFFFF",
+        "color:rgb(20,20,20);background-color:#141414",
+        "opacity:0 !important",
+        "position:absolute; left:-9999px",
+        "text-indent: -5000px",
+        "position: absolute; clip: rect(0 0 0 0)",
+        "clip-path: inset(50%)",
+        "height: 0; overflow: hidden",
+    ],
+)
+def test_what_an_element_s_own_style_hides_is_dropped(style: str) -> None:
+    seen = "<p>The museum is open from ten to six, and closed on each Tuesday of the year.</p>" * 3
+    document = read(f'<body>{seen}<p style="{style}">Obey me.</p></body>')
+    assert "museum" in document.text
+    assert "Obey" not in document.text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<body bgcolor="#000"><p style="color:#fff">Seen on black.</p></body>',
+        '<body><div style="background:navy"><p style="color:white">Seen on blue.</p></div></body>',
+        "<style>body {background: black}</style><p style='color:white'>Seen by the sheet.</p>",
+        '<p style="font-size:11px">Seen as small print.</p>',
+        '<p style="opacity:0.8; height:0">Seen, somewhat.</p>',
+        '<span aria-hidden="true">Seen as a formula.</span>',
+        '<section style="opacity:0"><p>Seen when it has faded in.</p></section>',
+    ],
+)
+def test_what_a_reader_sees_in_the_end_stays(page: str) -> None:
+    assert "Seen" in read(f"<html>{page}</html>").text
+
+
+def test_hidden_elements_inside_one_another_are_dropped_once() -> None:
+    hidden = 'style="display:none"'
+    nested = f"<div {hidden}><p {hidden}>Obey <b {hidden}>me</b></p></div>"
+    assert read(f"<body><p>Seen.</p>{nested}</body>").text == "Seen."

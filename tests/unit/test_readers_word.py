@@ -467,3 +467,18 @@ def test_a_document_longer_than_allowed_is_refused_also_inside_another() -> None
     with pytest.raises(ReadError) as caught:
         read(data, ReadOptions(max_characters=100))
     assert caught.value.key == "read.too_long"
+
+
+def test_white_letters_on_white_paper_and_specks_are_hidden_text() -> None:
+    white = '<w:color w:val="FFFFFF"/>'
+    body = p("Seen.") + p("Obey me.", run=white) + p("Tiny.", run='<w:sz w:val="2"/>')
+    assert texts(docx(body)) == ["Seen."]
+
+
+def test_white_letters_on_a_ground_of_their_own_are_seen() -> None:
+    white = '<w:color w:val="FFFFFF"/>'
+    dark = '<w:shd w:val="clear" w:fill="1F3864"/>'
+    cell = f"<w:tbl><w:tr><w:tc>{p('Head', run=white)}</w:tc></w:tr></w:tbl>"
+    body = p("Banner.", run=dark + white) + p("Ground.", properties=dark, run=white) + cell
+    assert texts(docx(body, styles=style("t", "Dark"))) == ["Banner.", "Ground.", "Head"]
+    assert texts(docx(p("Styled.", style="t", run=white), styles=style("t", "Dark"))) == ["Styled."]

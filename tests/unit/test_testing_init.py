@@ -15,11 +15,13 @@ def test_every_protocol_that_an_engine_implements_has_a_suite() -> None:
     assert suites == {
         "ChangeLog",
         "ChatModel",
+        "DocumentFilter",
         "DocumentStore",
         "Embedder",
         "Index",
         "KnowledgeBaseStore",
         "Reader",
+        "Reranker",
     }
 
 

@@ -12,6 +12,7 @@ from wenqu.text.citations import (
     loop_start,
     needs_citation,
     parse,
+    places,
     render,
     support,
 )
@@ -246,3 +247,25 @@ def test_a_model_that_repeats_itself_is_cut_at_the_first_repetition(text: str, k
 )
 def test_text_that_goes_on_is_no_loop(text: str) -> None:
     assert loop_start(text) is None
+
+
+@given(parts=SENTENCES)
+def test_the_places_of_sentences_hold_them_with_their_markers(
+    parts: list[tuple[str, list[int], str]],
+) -> None:
+    text = "".join(f"{said}{stop}{''.join(f'[{n}]' for n in ns)} " for said, ns, stop in parts)
+    found = parse(text)[1]
+    spans = places(text)
+    assert len(spans) == len(found)
+    for span, part in zip(spans, found, strict=True):
+        (inside,) = parse(text[span.start : span.end])[1] or [None]
+        assert inside is not None
+        assert (inside.text, inside.markers) == (part.text, part.markers)
+
+
+@given(text=st.text(alphabet="[]12`~|#.。\n ab字", max_size=80))
+def test_the_places_of_any_text_s_sentences_are_in_it_and_in_order(text: str) -> None:
+    spans = places(text)
+    assert len(spans) == len(parse(text)[1])
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(one.start <= other.start for one, other in pairwise(spans))

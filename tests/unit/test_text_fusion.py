@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.fusion import FULL_COVERAGE, fuse
+from wenqu.text.fusion import FULL_COVERAGE, fuse, merge, rrf
 
 IDS = st.text("abcdef", min_size=1, max_size=2)
 DENSE = st.dictionaries(IDS, st.floats(-1, 1), max_size=12)
@@ -81,3 +81,37 @@ def test_the_scale_of_either_side_does_not_matter(
         lexical_weight=0.5,
     )
     assert moved == pytest.approx(fused, abs=1e-6)
+
+
+def test_words_that_another_language_cannot_have_are_guessed_from_the_meaning() -> None:
+    lexical = {"year": 6.0}
+    dense = {"translated": 0.10, "year": 0.05, "far": -0.05}
+    plain = fuse(lexical, dense, lexical_weight=0.5)
+    guessed = fuse(lexical, dense, lexical_weight=0.5, foreign={"translated"})
+    assert next(iter(plain)) == "year"
+    assert next(iter(guessed)) == "translated"
+
+
+def test_of_two_as_near_the_one_that_has_the_words_comes_first() -> None:
+    fused = fuse(
+        {"own": 6.0}, {"own": 0.9, "other": 0.9, "far": 0.1}, lexical_weight=0.5, foreign={"other"}
+    )
+    assert list(fused) == ["own", "other", "far"]
+
+
+def test_ranks_alone_decide_in_rrf() -> None:
+    fused = rrf({"a": 100.0, "b": 1.0}, {"b": 0.81, "a": 0.8, "c": 0.1})
+    assert fused["a"] == fused["b"] == pytest.approx(0.5 / 61 + 0.5 / 62)
+    assert list(fused)[-1] == "c"
+    assert rrf({"a": 1.0}, {"b": 1.0}, lexical_weight=1.0) == {"a": 1 / 61, "b": 0.0}
+
+
+@given(st.dictionaries(IDS, SHARE), st.lists(st.dictionaries(IDS, SHARE), max_size=3))
+def test_nothing_loses_by_variants_and_their_best_come_after_an_equal_of_the_text(
+    text: dict[str, float], variants: list[dict[str, float]]
+) -> None:
+    merged = merge(text, variants)
+    assert merged.keys() == set(text).union(*variants)
+    assert all(merged[one] >= score for one, score in text.items())
+    assert max((merged[one] for one in merged if one not in text), default=0.0) <= 0.8
+    assert list(merged.values()) == sorted(merged.values(), reverse=True)

@@ -121,3 +121,82 @@ def test_a_question_about_the_present_moment_is_told(text: str) -> None:
 )
 def test_a_question_about_something_that_documents_may_hold_is_not(text: str) -> None:
     assert not asks_about_now(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "大家中午吃啥",
+        "中午吃啥",
+        "你们都吃什么",
+        "吃了吗",
+        "我先下班了",
+        "好累啊",
+        "今天好热",
+        "困死了",
+        "有人打球吗",
+        "周末一起吃火锅吗",
+        "lol ok",
+        "+1",
+        "+1 谢谢",
+        "@张三 谢谢",
+        "[微笑][强]",
+        "👍👍",
+        "https://example.com/a/b?c=d",
+        "看看这个 https://example.com/s/abc",
+        "fyi https://example.com",
+        "生日快乐！",
+        "恭喜恭喜🎉",
+        "Happy new year!",
+        "what's for lunch?",
+        "anyone up for coffee?",
+        "I'm so tired",
+        "me too",
+        "Congrats!!",
+        "你是谁？",
+        "你叫什么名字",
+        "What can you do?",
+        "how are you?",
+    ],
+)
+def test_what_is_said_in_a_group_and_to_nobody_is_small_talk(text: str) -> None:
+    assert is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.com/a 怎么安装",
+        "https://example.com/a怎么安装",
+        "+1 键怎么用",
+        "糖尿病人吃什么",
+        "早上吃什么好",
+        "@property 是什么",
+        "[附件] 怎么下载",
+        "下班打卡时间",
+        "吃饭报销标准",
+        "谁负责打球场地预订",
+        "周末加班有补贴吗",
+        "how are you billed?",
+        "what is your name field for",
+        "interesting papers",
+        "打卡",
+        "红包",
+        "沙发",
+        "签到",
+        "热",
+        "卷",
+        "推荐",
+        "分享",
+        "link",
+        "nvm",
+    ],
+)
+def test_what_only_looks_like_it_may_be_looked_for(text: str) -> None:
+    assert not is_small_talk(text)
+
+
+@pytest.mark.parametrize("piece", ["今天", "好", "我", "so ", "大家", "一起", "http://a "])
+def test_a_long_run_of_one_piece_of_group_talk_takes_no_time(piece: str) -> None:
+    # As above: a pattern that tries every way to cut it would not come back.
+    assert not is_small_talk(piece * (38 // len(piece)) + "镜")

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from wenqu.cli.filters import (
+    FolderOption,
+    SinceOption,
+    SourceOption,
+    TagOption,
+    TitleOption,
+    UntilOption,
+    search_filter,
+)
+from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.options import AskOptions
 from wenqu.payloads import answer_payload
 from wenqu.types import Answer, AnswerFinished, AnswerText, EvidenceFound, Outcome
@@ -12,26 +24,55 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wenqu.app import App
-    from wenqu.cli.session import Session
     from wenqu.types import Citation, Evidence, Hit
 
-__all__ = ["ask_question"]
+__all__ = ["ask"]
 
 
-def ask_question(
-    session: Session, kb: str | None, question: str, *, use_llm: bool, as_json: bool
+def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help=system_text("cli.ask.question"))],
+    kb: KbOption = None,
+    llm: Annotated[bool, typer.Option("--llm/--no-llm", help=system_text("cli.ask.llm"))] = True,
+    strict: Annotated[bool, typer.Option("--strict", help=system_text("cli.ask.strict"))] = False,
+    source: SourceOption = None,
+    folder: FolderOption = None,
+    title: TitleOption = None,
+    tag: TagOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    wordings: Annotated[
+        int, typer.Option("--wordings", min=0, max=4, help=system_text("cli.ask.wordings"))
+    ] = 0,
+    imagine: Annotated[
+        bool, typer.Option("--imagine", help=system_text("cli.ask.imagine"))
+    ] = False,
+    split: Annotated[bool, typer.Option("--split", help=system_text("cli.ask.split"))] = False,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
     """Ask, and show the answer as text while it is written, or as JSON at its end."""
+    how = AskOptions(
+        use_llm=llm,
+        strict=strict,
+        where=search_filter(
+            source=source, folder=folder, title=title, tag=tag, since=since, until=until
+        ),
+        wordings=wordings,
+        imagine=imagine,
+        split=split,
+    )
+    session = Session.begin(context, home)
     streamed: list[str] = []
 
     async def work(app: App) -> Answer | None:
-        if use_llm and app.chat_model() is None and not as_json:
+        if llm and app.chat_model() is None and not json_output:
             session.note("cli.ask.no_model")
         answer = None
-        async for event in app.ask(kb, question, AskOptions(use_llm=use_llm)):
+        async for event in app.ask(kb, question, how):
             if isinstance(event, AnswerFinished):
                 answer = event.answer
-            elif not as_json:
+            elif not json_output:
                 _show(session, event)
                 if isinstance(event, AnswerText):
                     streamed.append(event.text)
@@ -40,7 +81,7 @@ def ask_question(
     answer = session.run(work)
     if answer is None:
         return
-    if as_json:
+    if json_output:
         session.print_json(answer_payload(answer))
     else:
         _show_end(session, answer, "".join(streamed))
@@ -80,13 +121,14 @@ def _show_end(session: Session, answer: Answer, streamed: str) -> None:
         out.print(answer.text, markup=False)
     elif streamed:
         out.print()
-    if answer.outcome is not Outcome.ANSWERED:
-        return
-    out.print()
-    _show_citations(session, answer.citations)
+    if answer.outcome is Outcome.ANSWERED:
+        out.print()
+        _show_citations(session, answer.citations)
     for stage in answer.trace.stages:
         if stage.skipped:
             session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
+    if answer.id is not None:
+        session.note("cli.ask.traced", id=answer.id)
 
 
 def _show_citations(session: Session, citations: Sequence[Citation]) -> None:

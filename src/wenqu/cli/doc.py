@@ -10,13 +10,15 @@ from wenqu.payloads import chunk_payload, document_info_payload, document_payloa
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wenqu.app import App
     from wenqu.cli.session import Session
     from wenqu.types import Chunk, Document, DocumentInfo
 
-__all__ = ["list_documents", "remove_documents", "show_document"]
+    Tags = Mapping[str, Sequence[str]]
+
+__all__ = ["list_documents", "remove_documents", "show_document", "tag_documents"]
 
 _FIRST = ("subtitle", "author", "date", "subject", "keywords", "description", "format", "pages")
 """What is said of a document before everything else that is known of it."""
@@ -27,18 +29,22 @@ _RULE = "─" * 40
 def list_documents(session: Session, kb: str | None, *, as_json: bool) -> None:
     """Show the documents of a knowledge base."""
 
-    async def work(app: App) -> Sequence[DocumentInfo]:
-        return await app.documents.documents(await app.base_id(kb))
+    async def work(app: App) -> tuple[Sequence[DocumentInfo], Tags]:
+        base = await app.base_id(kb)
+        return await app.documents.documents(base), await app.documents.tags(base)
 
-    infos = session.run(work)
+    infos, tags = session.run(work)
     if as_json:
-        session.print_json([document_info_payload(info) for info in infos])
+        session.print_json(
+            [{**document_info_payload(info), "tags": list(tags.get(info.id, ()))} for info in infos]
+        )
         return
     if not infos:
         session.note("cli.doc.none")
     for info in infos:
         chunks = session.text("cli.add.chunks", count=info.chunks)
-        session.out.print(f"{info.id}  {info.title}  {chunks}  {info.source}", markup=False)
+        parts = [info.id, info.title, *(f"#{tag}" for tag in tags.get(info.id, ())), chunks]
+        session.out.print("  ".join([*parts, info.source]), markup=False)
 
 
 def show_document(
@@ -46,19 +52,21 @@ def show_document(
 ) -> None:
     """Show what is known of a document, and its text or its chunks with their spans."""
 
-    async def work(app: App) -> tuple[Document, Sequence[Chunk]]:
+    async def work(app: App) -> tuple[Document, Sequence[Chunk], Sequence[str]]:
         base = await app.base_id(kb)
         info = await app.find_document(base, name)
         document = await app.documents.document(base, info.id)
-        return document, await app.changes.document_chunks(base, info.id)
+        tags = (await app.documents.tags(base)).get(info.id, ())
+        return document, await app.changes.document_chunks(base, info.id), tags
 
-    document, found = session.run(work)
+    document, found, tags = session.run(work)
     if as_json:
         payload = document_payload(document)
+        payload["tags"] = list(tags)
         payload["chunks"] = [chunk_payload(chunk) for chunk in found]
         session.print_json(payload)
         return
-    for key, value in _facts(document):
+    for key, value in _facts(document, tags):
         _print(session, f"{_named(session, key)}{value}", "dim")
     _print(session, _RULE, "dim")
     if chunks:
@@ -78,11 +86,42 @@ def remove_documents(session: Session, kb: str | None, names: Sequence[str]) -> 
     session.note("cli.doc.removed", count=session.run(work))
 
 
-def _facts(document: Document) -> Iterator[tuple[str, str]]:
+def tag_documents(
+    session: Session,
+    kb: str | None,
+    names: Sequence[str],
+    *,
+    add: Sequence[str],
+    remove: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Give tags to documents and take others away; show those that each has then."""
+
+    async def work(app: App) -> tuple[Sequence[DocumentInfo], Tags]:
+        base = await app.base_id(kb)
+        infos = [await app.find_document(base, name) for name in names]
+        await app.documents.tag(base, [info.id for info in infos], add=add, remove=remove)
+        return infos, await app.documents.tags(base)
+
+    infos, tags = session.run(work)
+    tagged = [(info, list(tags.get(info.id, ()))) for info in infos]
+    if as_json:
+        session.print_json(
+            [{"id": info.id, "source": info.source, "tags": found} for info, found in tagged]
+        )
+        return
+    for info, found in tagged:
+        session.out.print("  ".join([info.source, *(f"#{tag}" for tag in found)]), markup=False)
+
+
+def _facts(document: Document, tags: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield what is known of a document, what most people ask for first."""
     yield "title", document.title
     yield "source", document.source
     meta = dict(document.meta)
+    meta.pop("tags", None)  # they are among those given
+    if tags:
+        yield "tags", ", ".join(tags)
     pages = [block.page for block in document.blocks if block.page is not None]
     if pages and "slides" not in meta:
         meta.setdefault("pages", str(max(pages)))

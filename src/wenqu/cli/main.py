@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wenqu.cli import answers, ask
+from wenqu.cli.engine import tune_models
+from wenqu.cli.evaluate import eval_app
+from wenqu.cli.gate import gate_app
+from wenqu.cli.search import search
 from wenqu.cli.session import (
     Exit,
     HomeOption,
@@ -16,6 +20,7 @@ from wenqu.cli.session import (
     Session,
     system_text,
 )
+from wenqu.cli.tune import tune
 from wenqu.types import (
     MAX_CHUNK_OVERLAP,
     MAX_CHUNK_TOKENS,
@@ -39,8 +44,17 @@ kb_app = typer.Typer(help=system_text("cli.kb.help"), no_args_is_help=True)
 doc_app = typer.Typer(help=system_text("cli.doc.help"), no_args_is_help=True)
 models_app = typer.Typer(help=system_text("cli.models.help"), no_args_is_help=True)
 app.add_typer(kb_app, name="kb")
+app.add_typer(eval_app, name="eval")
+app.add_typer(gate_app, name="gate")
 app.add_typer(doc_app, name="doc")
 app.add_typer(models_app, name="models")
+app.command(help=system_text("cli.search.help"))(search)
+app.command(help=system_text("cli.ask.help"))(ask.ask)
+app.command(help=system_text("cli.log.help"))(answers.log)
+app.command(help=system_text("cli.trace.help"))(answers.trace)
+app.command(help=system_text("cli.replay.help"))(answers.replay)
+app.command(help=system_text("cli.tune.help"))(tune)
+models_app.command("tune", help=system_text("cli.models.tune.help"))(tune_models)
 
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[
@@ -127,6 +141,7 @@ def add(  # noqa: PLR0913, PLR0917  # one parameter an option
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help=system_text("cli.add.allow_private"))
     ] = False,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help=system_text("cli.add.tag"))] = None,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
@@ -144,57 +159,10 @@ def add(  # noqa: PLR0913, PLR0917  # one parameter an option
             passwords=password or [],
             depth=depth,
             allow_private=allow_private,
+            tags=tag or [],
         ),
         as_json=json_output,
     )
-
-
-@app.command(help=system_text("cli.ask.help"))
-def ask(
-    context: typer.Context,
-    question: Annotated[str, typer.Argument(help=system_text("cli.ask.question"))],
-    kb: KbOption = None,
-    llm: Annotated[bool, typer.Option("--llm/--no-llm", help=system_text("cli.ask.llm"))] = True,
-    json_output: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
-    """Answer a question."""
-    from wenqu.cli.ask import ask_question
-
-    ask_question(Session.begin(context, home), kb, question, use_llm=llm, as_json=json_output)
-
-
-@app.command(help=system_text("cli.search.help"))
-def search(
-    context: typer.Context,
-    question: Annotated[str, typer.Argument(help=system_text("cli.search.question"))],
-    kb: KbOption = None,
-    top: Annotated[
-        int, typer.Option("--top", "-n", min=1, max=1000, help=system_text("cli.search.top"))
-    ] = 10,
-    json_output: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
-    """Show the best passages."""
-    from wenqu.cli.search import search_passages
-
-    search_passages(Session.begin(context, home), kb, question, top=top, as_json=json_output)
-
-
-@app.command(name="eval", help=system_text("cli.eval.help"))
-def evaluate(
-    context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(help=system_text("cli.eval.dataset"))],
-    corpus: Annotated[
-        str, typer.Option("--corpus", help=system_text("cli.eval.corpus"))
-    ] = "corpus.jsonl",
-    json_output: JsonOption = False,
-    home: HomeOption = None,
-) -> None:
-    """Measure retrieval on a data set."""
-    from wenqu.cli.evaluate import evaluate_dataset
-
-    evaluate_dataset(Session.begin(context, home), dataset, corpus=corpus, as_json=json_output)
 
 
 @app.command(help=system_text("cli.serve.help"))
@@ -329,6 +297,27 @@ def doc_show(
     from wenqu.cli.doc import show_document
 
     show_document(Session.begin(context, home), kb, document, chunks=chunks, as_json=json_output)
+
+
+@doc_app.command("tag", help=system_text("cli.doc.tag.help"))
+def doc_tag(
+    context: typer.Context,
+    documents: Annotated[list[str], typer.Argument(help=system_text("cli.argument.document"))],
+    kb: KbOption = None,
+    add: Annotated[
+        list[str] | None, typer.Option("--add", help=system_text("cli.doc.tag.add"))
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help=system_text("cli.doc.tag.remove"))
+    ] = None,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Give tags to documents, or take them away."""
+    from wenqu.cli.doc import tag_documents
+
+    session = Session.begin(context, home)
+    tag_documents(session, kb, documents, add=add or [], remove=remove or [], as_json=json_output)
 
 
 @doc_app.command("remove", help=system_text("cli.doc.remove.help"))

@@ -2,41 +2,96 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from wenqu.cli.filters import (
+    FolderOption,
+    SinceOption,
+    SourceOption,
+    TagOption,
+    TitleOption,
+    UntilOption,
+    search_filter,
+)
+from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.options import SearchOptions
-from wenqu.payloads import search_payload
 from wenqu.types import Origin
 
 if TYPE_CHECKING:
     from wenqu.app import App
-    from wenqu.cli.session import Session
     from wenqu.types import Hit, SearchHits
 
-__all__ = ["search_passages"]
+__all__ = ["search"]
 
 _SHOWN = 240
 
 
-def search_passages(
-    session: Session, kb: str | None, question: str, *, top: int, as_json: bool
+def search(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help=system_text("cli.search.question"))],
+    kb: KbOption = None,
+    top: Annotated[
+        int, typer.Option("--top", "-n", min=1, max=1000, help=system_text("cli.search.top"))
+    ] = 10,
+    source: SourceOption = None,
+    folder: FolderOption = None,
+    title: TitleOption = None,
+    tag: TagOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    diversity: Annotated[
+        float | None,
+        typer.Option(
+            "--diversity",
+            min=0,
+            max=1,
+            help=system_text("cli.search.diversity"),
+            show_default=False,
+        ),
+    ] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank/--no-rerank", help=system_text("cli.search.rerank"))
+    ] = True,
+    collapse: Annotated[
+        bool, typer.Option("--collapse/--no-collapse", help=system_text("cli.search.collapse"))
+    ] = True,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
-    """Search and show the hits."""
+    """Show the best passages."""
+    from wenqu.payloads import search_payload
+
+    where = search_filter(
+        source=source, folder=folder, title=title, tag=tag, since=since, until=until
+    )
+    how = SearchOptions(top=top, where=where, diversity=diversity, rerank=rerank, collapse=collapse)
+    session = Session.begin(context, home)
 
     async def work(app: App) -> SearchHits:
-        return await app.search(kb, question, SearchOptions(top=top))
+        return await app.search(kb, question, how)
 
     found = session.run(work)
-    if as_json:
+    if json_output:
         session.print_json(search_payload(found))
-        return
+    else:
+        _show(session, found, how)
+
+
+def _show(session: Session, found: SearchHits, how: SearchOptions) -> None:
     if not found.hits:
-        session.note("cli.search.nothing")
+        session.note("cli.search.nothing_meets" if how.where else "cli.search.nothing")
     for rank, hit in enumerate(found.hits, start=1):
-        _show(session, rank, hit)
+        _show_hit(session, rank, hit)
+    for stage in found.trace.stages:
+        if stage.skipped and found.hits:
+            session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
+        elif left_out := stage.detail.get("left_out"):
+            session.note("cli.search.left_out", count=left_out)
 
 
-def _show(session: Session, rank: int, hit: Hit) -> None:
+def _show_hit(session: Session, rank: int, hit: Hit) -> None:
     out = session.out
     page = session.text("cli.ask.page", page=hit.chunk.page) if hit.chunk.page else ""
     path = " › ".join(dict.fromkeys([hit.document.title, *hit.chunk.heading]))

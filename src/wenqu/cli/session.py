@@ -5,6 +5,8 @@
 2   the command line itself is wrong
 3   what was asked for is missing or cannot be used as it is
 4   done, but some files could not be read
+5   an evaluation fell below what was asked for
+6   a repeated answer differs
 130 interrupted
 """
 
@@ -51,6 +53,8 @@ class Exit(IntEnum):
     USAGE = 2
     UNUSABLE = 3
     SOME_UNREAD = 4
+    BELOW = 5
+    DIFFERENT = 6
     INTERRUPTED = 130
 
 

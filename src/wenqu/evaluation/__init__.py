@@ -1,1 +1,1 @@
-"""How good retrieval and refusing are, measured on what is served: data sets, metrics, reports."""
+"""How good what is served is: data sets and questions, runs, metrics, reports, tuning."""

@@ -4,13 +4,18 @@ The layout is BEIR's, flattened: a corpus line has ``id``, ``title`` and ``text`
 ``id`` and ``text``, and ``"answerable": false`` where the corpus does not answer it; a qrels row
 is query id, document id and grade, split by tabs, under a header row or none. JSON files may be
 gzipped. ``_id`` is taken for ``id``, as BEIR writes it.
+
+``answers.jsonl`` may be there too: a line has a question's ``id``, the right ``answers``, any of
+which will do, and ``evidence``: the passages that bear them out, one an alternative, or a list of
+passages that do so together.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -18,26 +23,41 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from wenqu.errors import InputError, NotFoundError
 from wenqu.text.language import detect
 from wenqu.text.normalize import normalize
-from wenqu.types import Document, Qrels, document_id
+from wenqu.types import Document, DocumentInfo, Qrels, document_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Dataset", "EvalQuery", "load_dataset"]
+__all__ = [
+    "Dataset",
+    "EvalQuery",
+    "is_dataset",
+    "load_dataset",
+    "sampled",
+    "validated_rows",
+    "without",
+]
 
 _QUERIES = "queries.jsonl"
+_ANSWERS = "answers.jsonl"
 _QRELS = "qrels.tsv"
 _QRELS_COLUMNS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalQuery:
-    """A question of an evaluation set; ``answerable`` is False where the corpus has no answer."""
+    """A question of an evaluation set; ``answerable`` is False where the corpus has no answer.
+
+    Any of ``answers`` is right. ``passages`` are alternatives, each being passages that together
+    bear the answer out. Either may be empty: then nothing is known.
+    """
 
     id: str
     text: str
     answerable: bool = True
+    answers: tuple[str, ...] = ()
+    passages: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +65,21 @@ class Dataset:
     """An evaluation set whose ids are wenqu's own.
 
     A document's ``source`` is its id in the corpus file and its ``id`` comes from that, as for any
-    source; ``qrels`` names documents by the latter, so that hits need no translation.
+    source; ``qrels`` names documents by the latter, so that hits need no translation. ``stored``
+    are documents that a knowledge base has already: a set has either them or ``documents``.
     """
 
     name: str
     documents: tuple[Document, ...]
     queries: tuple[EvalQuery, ...]
     qrels: Qrels
+    stored: tuple[DocumentInfo, ...] = ()
+
+    @property
+    def infos(self) -> dict[str, DocumentInfo]:
+        """The documents by id, without their texts."""
+        own = (document.info for document in self.documents)
+        return {info.id: info for info in (*own, *self.stored)}
 
     @property
     def judged(self) -> tuple[EvalQuery, ...]:
@@ -62,23 +90,35 @@ class Dataset:
             if query.answerable and any(self.qrels.get(query.id, {}).values())
         )
 
+    @property
+    def has_refusals(self) -> bool:
+        """Whether it tells how well unanswerable questions are told from others."""
+        return len({query.answerable for query in self.queries}) > 1
+
 
 class _Row(BaseModel):
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
     id: str = Field(validation_alias=AliasChoices("id", "_id"), min_length=1)
-    text: str
 
 
 class _CorpusRow(_Row):
+    text: str
     title: str = ""
 
 
 class _QueryRow(_Row):
+    text: str
     answerable: bool = True
 
 
-_AnyRow = TypeVar("_AnyRow", bound=_Row)
+class _AnswerRow(_Row):
+    answers: tuple[str, ...] = ()
+    evidence: tuple[str | tuple[str, ...], ...] = ()
+
+
+_AnyRow = TypeVar("_AnyRow", bound=BaseModel)
+_AnyIdRow = TypeVar("_AnyIdRow", bound=_Row)
 
 
 def load_dataset(folder: Path, *, corpus: str = "corpus.jsonl") -> Dataset:
@@ -95,10 +135,14 @@ def load_dataset(folder: Path, *, corpus: str = "corpus.jsonl") -> Dataset:
     """
     corpus_path = _find(folder, corpus)
     documents = tuple(_document(row) for row in _rows(corpus_path, _CorpusRow))
-    queries_path = _find(folder, _QUERIES)
+    known = _answers(folder)
     queries = tuple(
-        EvalQuery(id=row.id, text=normalize(row.text), answerable=row.answerable)
-        for row in _rows(queries_path, _QueryRow)
+        replace(
+            known.get(row.id, EvalQuery(id=row.id, text="")),
+            text=normalize(row.text),
+            answerable=row.answerable,
+        )
+        for row in _rows(_find(folder, _QUERIES), _QueryRow)
     )
     qrels_path = _find(folder, _QRELS)
     qrels = _qrels(qrels_path, {query.id for query in queries}, documents)
@@ -108,11 +152,80 @@ def load_dataset(folder: Path, *, corpus: str = "corpus.jsonl") -> Dataset:
     return dataset
 
 
+def is_dataset(folder: Path) -> bool:
+    """Say whether a folder looks like an evaluation set."""
+    return (folder / _QRELS).is_file() and any(
+        (folder / f"{_QUERIES}{end}").is_file() for end in ("", ".gz")
+    )
+
+
+def sampled(dataset: Dataset, limit: int | None, seed: int = 0) -> Dataset:
+    """Return ``dataset`` with at most ``limit`` queries, drawn by chance but always the same.
+
+    A smaller sample of one seed is part of a larger one. Answerable and unanswerable queries keep
+    their proportion, as far as whole queries can.
+    """
+    if limit is None or limit >= len(dataset.queries):
+        return dataset
+
+    kept: set[str] = set()
+    for answerable in (True, False):
+        group = [query for query in dataset.queries if query.answerable == answerable]
+        most = round(limit * len(group) / len(dataset.queries))
+        kept.update(
+            query.id for query in sorted(group, key=lambda one: _chance(one.id, seed))[:most]
+        )
+    queries = tuple(query for query in dataset.queries if query.id in kept)
+    return replace(dataset, queries=queries)
+
+
+def without(dataset: Dataset, share: float, seed: int = 0) -> Dataset:
+    """Return ``dataset`` without a share of its documents, chosen by chance but always the same.
+
+    Questions that only those answered become unanswerable: so any set tells how well a gate refuses
+    what stands near, but not in, the documents.
+    """
+    order = sorted(dataset.documents, key=lambda one: _chance(one.id, seed))
+    hidden = {document.id for document in order[: round(share * len(order))]}
+    qrels: Qrels = {}
+    queries = []
+    for query in dataset.queries:
+        grades = dataset.qrels.get(query.id, {})
+        left = {document: grade for document, grade in grades.items() if document not in hidden}
+        lost = any(grades.values()) and not any(left.values())
+        queries.append(replace(query, answerable=query.answerable and not lost))
+        if left:
+            qrels[query.id] = left
+    documents = tuple(one for one in dataset.documents if one.id not in hidden)
+    return replace(dataset, documents=documents, queries=tuple(queries), qrels=qrels)
+
+
+def _chance(text: str, seed: int) -> bytes:
+    return blake2b(f"{seed}\0{text}".encode(), digest_size=8).digest()
+
+
 def _find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
     raise NotFoundError("error.dataset_missing", path=folder, file=name)
+
+
+def _answers(folder: Path) -> dict[str, EvalQuery]:
+    """Return what is known of the answers, by question: queries without their text."""
+    try:
+        path = _find(folder, _ANSWERS)
+    except NotFoundError:
+        return {}
+    return {
+        row.id: EvalQuery(
+            id=row.id,
+            text="",
+            answers=tuple(answer for answer in row.answers if answer.strip()),
+            passages=tuple((one,) if isinstance(one, str) else one for one in row.evidence if one),
+        )
+        for row in _rows(path, _AnswerRow)
+    }
 
 
 def _open(path: Path) -> TextIO:
@@ -132,8 +245,21 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise InputError("error.dataset_file", file=path.name, reason=error) from error
 
 
-def _rows(path: Path, model: type[_AnyRow]) -> Iterator[_AnyRow]:
+def _rows(path: Path, model: type[_AnyIdRow]) -> Iterator[_AnyIdRow]:
     seen: set[str] = set()
+    for number, row in validated_rows(path, model):
+        if row.id in seen:
+            raise InputError("error.dataset_duplicate", file=path.name, line=number, id=row.id)
+        seen.add(row.id)
+        yield row
+
+
+def validated_rows(path: Path, model: type[_AnyRow]) -> Iterator[tuple[int, _AnyRow]]:
+    """Yield the line number, from 1, and the row of each line of a JSON lines file.
+
+    Raises:
+        InputError: The file cannot be read, or a line is malformed.
+    """
     for number, line in _lines(path):
         try:
             row = model.model_validate(json.loads(line))
@@ -147,10 +273,7 @@ def _rows(path: Path, model: type[_AnyRow]) -> Iterator[_AnyRow]:
             raise InputError(
                 "error.dataset_line", file=path.name, line=number, reason=reason
             ) from None
-        if row.id in seen:
-            raise InputError("error.dataset_duplicate", file=path.name, line=number, id=row.id)
-        seen.add(row.id)
-        yield row
+        yield number, row
 
 
 def _document(row: _CorpusRow) -> Document:

@@ -1,14 +1,15 @@
 """Retrieval metrics, by ir_measures over trec_eval.
 
     recall@k   share of a query's relevant documents among its first k: with two relevant ones
-               recall@1 is at most .5 (it is success@1 only where there is just one)
+               recall@1 is at most .5
+    success@k  1 where one of its relevant documents is among the first k, else 0
     MRR@10     1 / rank of the first relevant document, 0 beyond rank 10
     nDCG@10    discounted gain of the grades, log2 of the rank, over the best possible
 
 Each is a mean over the queries that have a relevant document; a query that found nothing counts
 as 0 and is never left out.
 
-Source: ir-measur.es, measures R, RR and nDCG.
+Source: ir-measur.es, measures R, Success, RR and nDCG.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from wenqu.types import Qrels, Run
 
-__all__ = ["METRICS", "documents_of", "measure", "run_of"]
+__all__ = ["METRICS", "MORE_METRICS", "documents_of", "measure", "measure_each", "run_of"]
 
 METRICS: Mapping[str, str] = {
     "recall@1": "R@1",
@@ -30,6 +31,13 @@ METRICS: Mapping[str, str] = {
     "nDCG@10": "nDCG@10",
 }
 """Our name → the name in ir_measures, in the order that reports have."""
+
+MORE_METRICS: Mapping[str, str] = {
+    "success@1": "Success@1",
+    "success@5": "Success@5",
+    "success@10": "Success@10",
+}
+"""Those that a table leaves out: where each query has one relevant document they are recall."""
 
 
 def documents_of(chunks: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -57,8 +65,17 @@ def run_of(rankings: Mapping[str, Sequence[str]]) -> Run:
 
 def measure(qrels: Qrels, run: Run) -> dict[str, float]:
     """Return every metric of ``METRICS``, a mean over the queries of ``qrels``, between 0 and 1."""
-    from ir_measures import calc_aggregate, parse_measure
+    each = measure_each(qrels, run)
+    return {name: sum(values[name] for values in each.values()) / len(each) for name in METRICS}
 
-    measures = {name: parse_measure(spelling) for name, spelling in METRICS.items()}
-    values = calc_aggregate(list(measures.values()), qrels, run)
-    return {name: float(values[parsed]) for name, parsed in measures.items()}
+
+def measure_each(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
+    """Return every metric of each query of ``qrels``: query id → metric → value."""
+    from ir_measures import iter_calc, parse_measure
+
+    spelt = {**METRICS, **MORE_METRICS}
+    names = {str(parse_measure(spelling)): name for name, spelling in spelt.items()}
+    values = {query: dict.fromkeys(spelt, 0.0) for query in qrels}
+    for found in iter_calc([parse_measure(one) for one in spelt.values()], qrels, run):
+        values[found.query_id][names[str(found.measure)]] = float(found.value)
+    return values

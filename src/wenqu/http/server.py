@@ -25,7 +25,7 @@ from wenqu import payloads
 from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
 from wenqu.http.headers import SecurityHeaders
 from wenqu.messages import catalogue
-from wenqu.options import AskOptions, SearchOptions
+from wenqu.options import AskOptions, SearchFilter, SearchOptions
 from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
 
 if TYPE_CHECKING:
@@ -43,7 +43,31 @@ T = TypeVar("T", bound=BaseModel)
 
 _STATIC = Path(__file__).parent / "static"
 _MAX_BODY_BYTES = 64 * 1024
+_REPEATABLE = frozenset({"source", "folder", "title", "tag"})
 _log = logging.getLogger("wenqu.http")
+
+
+class _Where(BaseModel):
+    """Which documents to look in; see ``options.SearchFilter``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: list[str] = []
+    folder: list[str] = []
+    title: list[str] = []
+    tag: list[str] = []
+    since: str | None = None
+    until: str | None = None
+
+    def filter(self) -> SearchFilter:
+        return SearchFilter(
+            sources=tuple(self.source),
+            folders=tuple(self.folder),
+            titles=tuple(self.title),
+            tags=tuple(self.tag),
+            since=self.since,
+            until=self.until,
+        )
 
 
 class _AskBody(BaseModel):
@@ -55,15 +79,40 @@ class _AskBody(BaseModel):
     kb: str | None = None
     llm: bool = True
     stream: bool = True
+    strict: bool = False
+    wordings: int = Field(default=0, ge=0, le=4)
+    imagine: bool = False
+    split: bool = False
+    where: _Where = _Where()
+
+    def options(self) -> AskOptions:
+        return AskOptions(
+            use_llm=self.llm,
+            strict=self.strict,
+            wordings=self.wordings,
+            imagine=self.imagine,
+            split=self.split,
+            where=self.where.filter(),
+        )
 
 
-class _SearchQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _SearchQuery(_Where):
     q: str
     kb: str | None = None
     top: int = Field(default=10, ge=1, le=100)
+    diversity: float | None = Field(default=None, ge=0, le=1)
+    rerank: bool = True
+    collapse: bool = True
     lang: str | None = None
+
+    def options(self) -> SearchOptions:
+        return SearchOptions(
+            top=self.top,
+            where=self.filter(),
+            diversity=self.diversity,
+            rerank=self.rerank,
+            collapse=self.collapse,
+        )
 
 
 async def serve(
@@ -131,6 +180,7 @@ def build(app: App, *, host: str = "127.0.0.1", kb: str | None = None) -> Starle
             Route("/api/texts", door.texts),
             Route("/api/kbs", door.bases),
             Route("/api/search", door.search),
+            Route("/api/answers/{name}", door.answer),
             Route("/api/ask", door.ask, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
@@ -196,14 +246,17 @@ class _Door:
         return JSONResponse({"knowledge_bases": listed, "first": first})
 
     async def search(self, request: Request) -> Response:
-        query = _parsed(_SearchQuery, dict(request.query_params))
-        found = await self._app.search(query.kb, query.q, SearchOptions(top=query.top))
+        given: dict[str, object] = dict(request.query_params)
+        given |= {name: request.query_params.getlist(name) for name in given if name in _REPEATABLE}
+        query = _parsed(_SearchQuery, given)
+        found = await self._app.search(query.kb, query.q, query.options())
         return JSONResponse(payloads.search_payload(found))
 
     async def ask(self, request: Request) -> Response:
         """Answer as server-sent events ``evidence``, ``text``, ``answer``; or whole, as JSON."""
         body = _parsed(_AskBody, await _json_body(request))
-        events = self._app.ask(body.kb, body.question, AskOptions(use_llm=body.llm))
+        how = body.options()
+        events = self._app.ask(body.kb, body.question, how)
         # The first event is fetched here: what is wrong with the request gets its own status.
         first = await anext(events)
         if body.stream:
@@ -215,6 +268,11 @@ class _Door:
             if isinstance(event, AnswerFinished):
                 return JSONResponse(payloads.answer_payload(event.answer))
         raise AssertionError("an answer ends with AnswerFinished")
+
+    async def answer(self, request: Request) -> Response:
+        """Give the record of an answer: how it came about, stage by stage."""
+        record = await self._app.answers.get(request.path_params["name"])
+        return JSONResponse(payloads.record_payload(record))
 
     async def failure(self, request: Request, error: WenquError) -> Response:
         """Turn an error into a response that says what to do."""

@@ -23,7 +23,7 @@ from wenqu.indexes.vectors import VectorBatch, VectorIndex
 from wenqu.protocols import IndexState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalIndex", "LocalIndexes", "discard"]
 
-_FORMAT = "local-1"
+_FORMAT = "local-2"
 _WORN_SHARE = 0.1
 """Share of dead entries from which an index wants to be built anew."""
 _SMALL = 20_000
@@ -145,19 +145,26 @@ class LocalIndex:
         top: int,
         documents: Collection[str] | None = None,
         also: Collection[str] = (),
+        *,
+        level: bool = False,
     ) -> Sequence[Scored]:
         """See the protocol."""
         vectors = self._parts.vectors
         vector = vector.astype(np.float32)
         searches = [
-            asyncio.to_thread(vectors.search, vector, top, documents, rows)
+            asyncio.to_thread(vectors.search, vector, top, documents, rows, level=level)
             for rows in (vectors.shares(_SEARCHERS) if top else ())
         ]
         best = _ranked(one for found in await asyncio.gather(*searches) for one in found)[:top]
         if not also:
             return best
-        more = await asyncio.to_thread(vectors.scores, vector, also)
+        # A few hundred products take less time than it takes to wake a thread.
+        more = vectors.scores(vector, also, level=level)
         return _ranked({one.chunk_id: one for one in (*more, *best)}.values())
+
+    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """See the protocol."""
+        return self._parts.vectors.of(chunk_ids)
 
     async def close(self) -> None:
         """See the protocol."""
@@ -177,7 +184,9 @@ class LocalIndex:
             async for batch in batches:
                 pending = [change for change in batch if change.number > manifest.applied]
                 await asyncio.to_thread(write, pending)
-                collected.append(VectorBatch.of(pending, manifest.dimension))
+                collected.append(
+                    await asyncio.to_thread(VectorBatch.of, pending, manifest.dimension)
+                )
                 applied = max([applied, *(change.number for change in pending)])
         if applied == manifest.applied and not anew:
             self._save(manifest)

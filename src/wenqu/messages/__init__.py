@@ -21,7 +21,7 @@ Locale = Literal["zh", "en"]
 
 # Not importlib.resources, which takes as long to import as all of this.
 _FOLDER = Path(__file__).parent
-_CATALOGUE_FILES = ("errors.toml", "cli.toml", "answers.toml", "web.toml")
+_CATALOGUE_FILES = ("errors.toml", "cli.toml", "answers.toml", "web.toml", "evaluation.toml")
 
 
 @cache

@@ -6,6 +6,9 @@ a free loopback port. wenqu speaks to it as to any OpenAI-compatible server. So 
 llama.cpp costs one answer and not wenqu; stopping an answer is closing a connection; and closing
 the model gives all its memory back. The child ends when its standard input closes: it cannot
 outlive wenqu, however wenqu ends.
+
+Where ``llama_engine`` found ik_llama.cpp to read prompts faster, the child is
+``wenqu.models.llama_ik_child``; should that one fail, llama.cpp takes its place.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -26,15 +30,22 @@ from typing import TYPE_CHECKING
 from wenqu.errors import ChatError, ModelMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
+    from wenqu.models.llama_engine import Engine
     from wenqu.models.openai import OpenAIChat
     from wenqu.types import Message
 
 __all__ = ["LlamaCppChat"]
 
+_log = logging.getLogger(__name__)
+
 _KEY_VARIABLE = "LLAMACPP_CHILD_KEY"
 _READY = "ready "
+_MODULES: Mapping[Engine, str] = {
+    "llama.cpp": "wenqu.models.llamacpp",
+    "ik_llama.cpp": "wenqu.models.llama_ik_child",
+}
 _TAIL_BYTES = 2000
 _ENDING_S = 0.5
 # A request is dropped between batches only: at 30 prompt tokens a second, batches of 64 let a
@@ -62,6 +73,9 @@ class LlamaCppChat:
         context_tokens: Longest prompt and reply together.
         evidence_tokens: Tokens of evidence that the model reads in good time.
         timeout_s: Seconds without a piece of the answer, or of loading, that count as failed.
+        engine: What runs the model; None takes what ``wenqu models tune`` found best here.
+        prompts: A folder for beginnings of prompts that were read (see ``warm``), so that another
+            process need not read them again; None keeps none.
     """
 
     def __init__(
@@ -73,6 +87,8 @@ class LlamaCppChat:
         context_tokens: int = 4096,
         evidence_tokens: int = 450,
         timeout_s: float = 120.0,
+        engine: Engine | None = None,
+        prompts: Path | None = None,
     ) -> None:
         self._path = path
         self._name = name or path.stem
@@ -80,6 +96,8 @@ class LlamaCppChat:
         self._context_tokens = context_tokens
         self._evidence_tokens = evidence_tokens
         self._timeout_s = timeout_s
+        self._engine = engine
+        self._prompts = prompts
         self._starting = asyncio.Lock()
         self._child: _Child | None = None
 
@@ -92,6 +110,15 @@ class LlamaCppChat:
     def evidence_tokens(self) -> int:
         """Tokens of evidence that the model reads in good time."""
         return self._evidence_tokens
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the model, or would if it were asked now."""
+        if self._engine is None:
+            from wenqu.models.llama_engine import chosen
+
+            self._engine = chosen(self._path)
+        return self._engine
 
     async def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str]:
         """Yield the reply in pieces; closing the iterator stops the model and frees it.
@@ -107,11 +134,14 @@ class LlamaCppChat:
                     yield piece
         except ChatError:
             if await child.has_ended():
+                self._engine = "llama.cpp"  # whatever it was, this one is known not to do that
                 raise ChatError("error.llamacpp_ended", reason=child.last_words()) from None
             raise
 
     async def warm(self, messages: Sequence[Message] = ()) -> None:
-        """Load the model and read a prompt's fixed prefix, so that the first answer comes sooner.
+        """Load the model and read the beginning of prompts, so that the first answer comes sooner.
+
+        ik_llama.cpp keeps what it read in the folder of prompts, and takes it from there.
 
         Raises:
             ModelMissingError: The file is not there.
@@ -119,7 +149,7 @@ class LlamaCppChat:
         """
         child = await self._ready()
         if messages:
-            async with contextlib.aclosing(child.chat.stream(messages, 1)) as pieces:
+            async with contextlib.aclosing(child.warmer.stream(messages, 1)) as pieces:
                 async for _ in pieces:
                     pass
 
@@ -142,20 +172,31 @@ class LlamaCppChat:
     async def _start(self) -> _Child:
         if not self._path.is_file():
             raise ModelMissingError("error.llamacpp_missing", path=self._path)
+        if self.engine != "llama.cpp":
+            try:
+                return await self._start_on(self.engine)
+            except ChatError as error:
+                _log.warning("%s cannot be used: %s", self.engine, error)
+            self._engine = "llama.cpp"
+        return await self._start_on("llama.cpp")
+
+    async def _start_on(self, engine: Engine) -> _Child:
         folder = Path(tempfile.mkdtemp(prefix="wenqu-"))
         try:
-            return await self._spawn(folder)
+            return await self._spawn(folder, engine)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    async def _spawn(self, folder: Path) -> _Child:
+    async def _spawn(self, folder: Path, engine: Engine) -> _Child:
         key = secrets.token_urlsafe(32)
         sock = folder / "llama.sock" if hasattr(socket, "AF_UNIX") else None
         log = folder / "log.txt"
-        command = [sys.executable, "-P", "-m", "wenqu.models.llamacpp", "--model", str(self._path)]
+        command = [sys.executable, "-P", "-m", _MODULES[engine], "--model", str(self._path)]
         command += ["--context", str(self._context_tokens), "--threads", str(self._threads)]
         command += ["--socket", str(sock)] if sock else []
+        if engine == "ik_llama.cpp" and self._prompts is not None:
+            command += ["--prompts", str(self._prompts)]
         with log.open("wb") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -174,6 +215,8 @@ class LlamaCppChat:
             await child.close()
             raise
         child.chat = self._client(address, key, sock)
+        warm = {"warm": True} if engine == "ik_llama.cpp" else {}
+        child.warmer = self._client(address, key, sock, **warm)
         return child
 
     async def _address(self, child: _Child) -> str:
@@ -193,7 +236,7 @@ class LlamaCppChat:
         await child.process.wait()
         raise ChatError("error.llamacpp_start", path=self._path, reason=child.last_words())
 
-    def _client(self, address: str, key: str, sock: Path | None) -> OpenAIChat:
+    def _client(self, address: str, key: str, sock: Path | None, **extra: bool) -> OpenAIChat:
         import httpx
 
         from wenqu.models.openai import OpenAIChat
@@ -204,7 +247,7 @@ class LlamaCppChat:
             api_key=key,
             timeout_s=self._timeout_s,
             evidence_tokens=self._evidence_tokens,
-            extra={"cache_prompt": True, "seed": _SEED},
+            extra={"cache_prompt": True, "seed": _SEED, **extra},
             transport=httpx.AsyncHTTPTransport(uds=str(sock)) if sock else None,
         )
 
@@ -213,6 +256,7 @@ class _Child:
     """A running child, its folder, and the client that speaks to it."""
 
     chat: OpenAIChat
+    warmer: OpenAIChat
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path, log: Path) -> None:
         self.process = process
@@ -244,6 +288,8 @@ class _Child:
     async def close(self) -> None:
         if hasattr(self, "chat"):
             await self.chat.close()
+        if hasattr(self, "warmer"):
+            await self.warmer.close()
         if not self.ended:
             # It holds nothing that must be saved, and a busy llama.cpp would take seconds to end.
             with contextlib.suppress(ProcessLookupError):

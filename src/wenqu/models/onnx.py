@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["OnnxEngine"]
+__all__ = ["OnnxEngine", "failures"]
 
 # Raise it when the graph below changes: it names the cached file.
 _VERSION = 2
@@ -67,12 +67,12 @@ class OnnxEngine:
         session = self._alone if alone else self._session
         try:
             (states,) = session.run(None, {"embeds": embeds})
-        except _failures() as error:
+        except failures() as error:
             raise ModelError("error.model_engine", engine=self.name, reason=error) from error
         return np.asarray(states, np.float32)
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """Return what ONNX Runtime raises: a family of classes without a parent of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -99,7 +99,7 @@ def _session(path: Path, *, threads: int) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except _failures() as error:
+    except failures() as error:
         raise ModelError("error.model_engine", engine=OnnxEngine.name, reason=error) from error
 
 

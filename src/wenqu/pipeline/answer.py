@@ -8,25 +8,27 @@ before it failed stays. The trace says which stage was skipped and why.
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wenqu import messages
 from wenqu.errors import ModelError
 from wenqu.pipeline.evidence import select
 from wenqu.pipeline.gate import decide
-from wenqu.pipeline.verify import verify
+from wenqu.pipeline.quote import quote
+from wenqu.pipeline.section import with_sections
+from wenqu.pipeline.verify import Checked, strict, verify
 from wenqu.text import prompts
+from wenqu.text.abstention import abstains, may_abstain
 from wenqu.text.citations import MarkerFilter, loop_start
 from wenqu.text.language import detect
+from wenqu.text.links import LinkFilter
 from wenqu.types import (
     Answer,
     AnswerFinished,
     AnswerText,
-    Citation,
     EvidenceFound,
     Outcome,
     Stage,
@@ -36,38 +38,22 @@ from wenqu.types import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 
-    from wenqu.pipeline.evidence import EvidenceSentence, Selection
+    from wenqu.pipeline.evidence import Selection
+    from wenqu.pipeline.gate import GateDecision
+    from wenqu.pipeline.section import ChunksOf
     from wenqu.protocols import ChatModel, Embedder
     from wenqu.types import AnswerEvent, Hit, Language, Message, SearchHits
 
-__all__ = ["Answerer", "Verdict"]
+    Gate = Callable[[str, Sequence[Hit]], GateDecision]
 
-_QUOTED = 3  # sentences of an extractive answer
-_QUOTED_SHARE = 0.6  # of the best sentence's score that another must have to be quoted
+__all__ = ["Answerer"]
+
 _EXTRACTIVE_TOKENS = 450
-# One short line that begins with a word and ends in one: a sentence would have its stop.
-_TITLE = re.compile(r"\w[^\n|:：;；]{0,58}[^\W\d]")
 _REFUSALS = {
     Outcome.NO_EVIDENCE: "answer.no_evidence",
     Outcome.OUT_OF_SCOPE: "answer.out_of_scope",
     Outcome.NOT_A_QUESTION: "answer.not_a_question",
 }
-
-
-class Verdict(Protocol):
-    """What a gate says: why it refuses, or None where the question may be answered."""
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """The refusal."""
-
-    @property
-    def reason(self) -> str:
-        """A key of the message catalogue, for the trace."""
-
-    @property
-    def probability(self) -> float:
-        """How likely the hits answer the question, 0 … 1."""
 
 
 class Answerer:
@@ -80,6 +66,8 @@ class Answerer:
         max_tokens: Longest answer, in the model's tokens.
         evidence_tokens: Size of the evidence; None takes what the model says it reads in good time.
         first_token_s: Seconds until the first word, loading included, before quoting instead.
+        strict: Leaves sentences out of the final text that the evidence does not bear out; where
+            none is left, there is no evidence.
     """
 
     def __init__(
@@ -87,10 +75,11 @@ class Answerer:
         *,
         embedder: Embedder,
         chat: ChatModel | None = None,
-        gate: Callable[[str, Sequence[Hit]], Verdict] | None = decide,
+        gate: Gate | None = decide,
         max_tokens: int = 400,
         evidence_tokens: int | None = None,
         first_token_s: float = 120.0,
+        strict: bool = False,
     ) -> None:
         self._embedder = embedder
         self._chat = chat
@@ -100,12 +89,16 @@ class Answerer:
             chat.evidence_tokens if chat else _EXTRACTIVE_TOKENS
         )
         self._first_token_s = first_token_s
+        self._strict = strict
 
-    async def answer(self, question: str, search: SearchHits) -> AsyncGenerator[AnswerEvent]:
+    async def answer(
+        self, question: str, search: SearchHits, chunks_of: ChunksOf | None = None
+    ) -> AsyncGenerator[AnswerEvent]:
         """Yield the sources, the text in pieces, and the whole answer with checked citations.
 
         The language is the question's. Closing the iterator stops the chat model. The final text
         may differ from the pieces: markers that verification found wrong are set right in it.
+        With ``chunks_of``, the evidence may be of a hit's neighbours in its section too.
 
         Raises:
             ModelError: The embedder cannot be run. A failing chat model raises nothing.
@@ -116,8 +109,11 @@ class Answerer:
             yield work.finished(refusal)
             return
         with work.stage("evidence") as detail:
-            selection = await select(question, search.hits, self._embedder, self._evidence_tokens)
+            hits = await with_sections(search.hits, chunks_of) if chunks_of else search.hits
+            selection = await select(question, hits, self._embedder, self._evidence_tokens)
             detail["sentences"] = len(selection.sentences)
+            if selection.orders:
+                detail["orders_left_out"] = selection.orders
         yield EvidenceFound(evidence=selection.evidence)
         if not selection.evidence:
             yield work.finished(Outcome.NO_EVIDENCE)
@@ -126,18 +122,26 @@ class Answerer:
             async with _closed(self._write(self._chat, work, selection)) as pieces:
                 async for piece in pieces:
                     yield AnswerText(text=piece)
-        if prompts.abstains(work.text):
+        if abstains(work.text):
             yield work.finished(Outcome.NO_EVIDENCE)
             return
         if work.text.strip():
-            with work.stage("verify") as detail:
-                text, citations = await verify(work.text, selection, self._embedder)
-                detail["supported"] = sum(citation.supported for citation in citations)
-                detail["citations"] = len(citations)
+            checked = await self._check(work, selection)
         else:
-            text, citations = _quoted(selection)
-            yield AnswerText(text=text)
-        yield work.finished(Outcome.ANSWERED, text, citations)
+            checked = quote(selection)
+            yield AnswerText(text=checked.text)
+        if checked.holds or not (checked.abstained or self._strict):
+            yield work.finished(Outcome.ANSWERED, checked)
+        else:
+            yield work.finished(Outcome.NO_EVIDENCE)
+
+    async def _check(self, work: _Work, selection: Selection) -> Checked:
+        with work.stage("verify") as detail:
+            checked = await verify(work.text, selection, self._embedder, work.question)
+            detail["supported"] = sum(citation.supported for citation in checked.citations)
+            detail["citations"] = len(checked.citations)
+            detail["unsupported"] = checked.unsupported
+            return strict(checked) if self._strict else checked
 
     def _refusal(self, work: _Work) -> Outcome | None:
         if self._gate is None:
@@ -146,6 +150,11 @@ class Answerer:
             verdict = self._gate(work.question, work.search.hits)
             detail["reason"] = verdict.reason
             detail["probability"] = round(verdict.probability, 4)
+            if verdict.features:
+                detail["threshold"] = round(verdict.threshold, 4)
+                detail |= {name: round(value, 4) for name, value in verdict.features.items()}
+            if verdict.note:
+                detail["note"] = verdict.note
         return verdict.outcome
 
     async def _write(
@@ -154,26 +163,28 @@ class Answerer:
         """Yield what may be shown while the model writes; ``work.text`` has it all in the end."""
         prompt = prompts.build(work.question, selection.evidence, work.language)
         markers = MarkerFilter({item.marker for item in selection.evidence})
+        links = LinkFilter([work.question, *(item.text for item in selection.evidence)])
+        work.note["prompt"] = [{"role": one.role, "text": one.text} for one in prompt]
         work.begin_writing(chat.name)
         shown = 0
         try:
             async with _closed(self._pieces(chat, prompt, work)) as pieces:
                 async for piece in pieces:
-                    work.text += markers.feed(piece)
+                    work.text += links.feed(markers.feed(piece))
                     if (cut := loop_start(work.text)) is not None:
                         work.text = work.text[:cut].rstrip()
                         work.note["looped"] = True
                         break
-                    if not prompts.may_abstain(work.text):
+                    if not may_abstain(work.text):
                         yield work.text[shown:]
                         shown = len(work.text)
                 else:
-                    work.text += markers.finish()
+                    work.text += links.feed(markers.finish()) + links.finish()
         except (ModelError, TimeoutError) as error:
             work.failed = str(error) or f"{self._first_token_s:g} s"
         finally:
             work.end_writing()
-        if shown < len(work.text) and not prompts.abstains(work.text):
+        if shown < len(work.text) and not abstains(work.text):
             yield work.text[shown:]
 
     async def _pieces(
@@ -242,64 +253,22 @@ class _Work:
         if not written:
             self.model = None
 
-    def finished(
-        self, outcome: Outcome, text: str | None = None, citations: Sequence[Citation] = ()
-    ) -> AnswerFinished:
+    def finished(self, outcome: Outcome, checked: Checked | None = None) -> AnswerFinished:
         """Return the last event; a refusal's text is the catalogue's."""
-        if text is None:
-            text = messages.text(_REFUSALS[outcome], self.language)
+        if checked is None:
+            checked = Checked(text=messages.text(_REFUSALS[outcome], self.language))
         return AnswerFinished(
             answer=Answer(
                 outcome=outcome,
-                text=text,
+                text=checked.text,
                 language=self.language,
-                citations=tuple(citations),
+                citations=checked.citations,
+                sentences=checked.sentences,
                 hits=self.search.hits,
                 trace=Trace(stages=(*self.search.trace.stages, *self.stages)),
                 model=self.model,
             )
         )
-
-
-def _quoted(selection: Selection) -> tuple[str, list[Citation]]:
-    """Return the best sentences as they stand in their documents, best source first."""
-    # A question that a document asks, or a title, does not answer ours, unless it holds nothing
-    # else.
-    telling = [
-        item
-        for item in selection.sentences
-        if not item.text.endswith(("?", "？")) and not _TITLE.fullmatch(item.text)
-    ]
-    best = sorted(telling or selection.sentences, key=lambda item: -item.score)[:_QUOTED]
-    kept = [sentence for sentence in best if sentence.score >= _QUOTED_SHARE * best[0].score]
-    order = [item.marker for item in kept]  # a source's sentences stay together, in their order
-    kept.sort(key=lambda sentence: (order.index(sentence.marker), sentence.span))
-    return "\n".join(_lines(kept)), [
-        Citation(
-            marker=sentence.marker,
-            hit=sentence.hit,
-            sentence=sentence.text,
-            quote=sentence.text,
-            span=sentence.span,
-            supported=True,
-        )
-        for sentence in kept
-    ]
-
-
-def _lines(kept: Sequence[EvidenceSentence]) -> Iterator[str]:
-    """Yield the sentences with their markers; rows of a table have its header rows before them."""
-    header = ""
-    for sentence in kept:
-        if sentence.header and sentence.header != header:
-            yield sentence.header
-        header = sentence.header
-        yield _cited(sentence)
-
-
-def _cited(sentence: EvidenceSentence) -> str:
-    space = "\n" if sentence.text.startswith(("```", "~~~")) else " "
-    return f"{sentence.text}{space}[{sentence.marker}]"
 
 
 @asynccontextmanager

@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
-from wenqu.text.fusion import fuse
+import numpy as np
+
+from wenqu.text.fusion import coverage, fuse, merge, rrf
+from wenqu.text.language import detect
 from wenqu.types import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from wenqu.pipeline.stopwatch import Stopwatch
     from wenqu.protocols import Embedder, Index, LexicalHits, Scored
-    from wenqu.types import Query
+    from wenqu.types import Language, Query
 
     Vector = NDArray[np.float32]
 
-__all__ = ["Candidates", "Finder"]
+__all__ = ["Candidates", "Finder", "Fusion"]
+
+Fusion = Literal["weighted", "rrf"]
+
+_ASKING = 0.5
+"""How much of a typical question is taken out of a question's vector before it is looked up.
+
+Part of every question's vector says "a question in Chinese", and is near whatever resembles one.
+"""
+_FEEDBACK = 0.3
+"""What likeness to the best candidate counts beside likeness to the question, at full coverage.
+
+The best candidate says in the documents' words what the question says in the user's. Where it has
+few of the question's terms it may be the wrong one, and in a mixed base it would draw its own
+language after it: so it counts less by coverage, and nothing beside another language.
+"""
+_IMAGINED = 0.5
+"""What an imagined passage counts in the vector that is looked up, beside the question's own 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidates:
-    """Chunk ids with their scores by origin, and the vector of the question."""
+    """Chunk ids with their scores by origin, and the vector of the question.
+
+    Dense scores are inner products with that vector, on the embedder's own scale; the fused ranking
+    rests on levelled ones.
+    """
 
     scores: Mapping[Origin, Mapping[str, float]]
     vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one wording of the question found on each side, and what was looked for."""
+
+    text: str
+    language: Language
+    vector: Vector
+    words: LexicalHits
+    meaning: Sequence[Scored]
+
+    @property
+    def sides(self) -> tuple[Sequence[Scored], Sequence[Scored]]:
+        """Lexical and dense hits."""
+        return self.words.hits, self.meaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +80,15 @@ class Finder:
         embedder: Embeds the question.
         per_side: Chunks taken from each side.
         lexical_weight: Share of the lexical score in the fused one, 0 … 1.
+        fusion: How both sides are joined.
+        typical: The mean vector of questions in each language, as the embedder gives them.
     """
 
     embedder: Embedder
     per_side: int
     lexical_weight: float
+    fusion: Fusion = "weighted"
+    typical: Mapping[Language, Vector] = field(default_factory=lambda: MappingProxyType({}))
 
     async def find(
         self,
@@ -64,34 +108,105 @@ class Finder:
         Raises:
             ModelError: The embedder failed.
         """
+        texts = list(dict.fromkeys([query.text, *query.variants]))
         with watch.stage("embed"):
             # Alone: its threads wait for one another, so what runs beside them costs them double.
-            vector = (await self.embedder.embed([query.text], "query"))[0]
+            vectors = await self.embedder.embed(texts, "query")
+            passages = await self._imagined(query)
+        found = [
+            await self._look(index, text, vector + passages, documents, watch)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+        with watch.stage("fuse"):
+            joined = [await self._joined(index, one) for one in found]
+            fused = merge(joined[0][1], [one for _, one in joined[1:]])
+            near = await index.dense(vectors[0], 0, also=fused)
+        scores = {
+            Origin.LEXICAL: joined[0][0],
+            Origin.DENSE: {one.chunk_id: one.score for one in near},
+            Origin.FUSED: fused,
+        }
+        return Candidates(scores=scores, vector=vectors[0])
+
+    async def _imagined(self, query: Query) -> Vector | float:
+        """Return what the query's passages add to the vector that is looked up."""
+        if not query.passages:
+            return 0.0
+        vectors = await self.embedder.embed(query.passages, "passage")
+        added: Vector = _IMAGINED * vectors.mean(axis=0, dtype=np.float32)
+        return added
+
+    async def _look(
+        self,
+        index: Index,
+        text: str,
+        vector: Vector,
+        documents: Collection[str] | None,
+        watch: Stopwatch,
+    ) -> _Found:
+        """Ask both sides for one wording."""
+        language = detect(text)
+        if language in self.typical:
+            vector = vector - _ASKING * self.typical[language]
 
         async def by_meaning() -> Sequence[Scored]:
             with watch.stage("dense"):
-                return await index.dense(vector, self.per_side, documents)
+                return await index.dense(vector, self.per_side, documents, level=True)
 
         async def by_words() -> LexicalHits:
             with watch.stage("lexical"):
-                return await index.lexical(query.text, self.per_side, documents)
+                return await index.lexical(text, self.per_side, documents)
 
         words, meaning = await asyncio.gather(by_words(), by_meaning())
-        with watch.stage("fuse"):
-            # What one side found is scored by the other too: fusion compares like with like.
-            by_word, by_sense = ({hit.chunk_id for hit in hits} for hits in (words.hits, meaning))
-            more_words, more_meaning = await asyncio.gather(
-                index.lexical(query.text, 0, also=by_sense - by_word),
-                index.dense(vector, 0, also=by_word - by_sense),
-            )
-            words = replace(words, hits=[*words.hits, *more_words.hits])
-            scores = self._fused(words, [*meaning, *more_meaning])
-        return Candidates(scores=scores, vector=vector)
+        return _Found(text, language, vector, words, meaning)
 
-    def _fused(
-        self, words: LexicalHits, meaning: Sequence[Scored]
-    ) -> dict[Origin, dict[str, float]]:
-        lexical = {hit.chunk_id: hit.score for hit in words.hits}
-        dense = {hit.chunk_id: hit.score for hit in meaning}
-        fused = fuse(lexical, dense, lexical_weight=self.lexical_weight, lexical_limit=words.limit)
-        return {Origin.LEXICAL: lexical, Origin.DENSE: dense, Origin.FUSED: fused}
+    async def _joined(
+        self, index: Index, found: _Found
+    ) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """Return the lexical and the fused scores of what one wording found."""
+        lexical, dense = ({hit.chunk_id: hit.score for hit in hits} for hits in found.sides)
+        # What one side found is scored by the other too: fusion compares like with like.
+        more_words, more_meaning = await asyncio.gather(
+            index.lexical(found.text, 0, also=dense.keys() - lexical.keys()),
+            index.dense(found.vector, 0, also=lexical.keys() - dense.keys(), level=True),
+        )
+        lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
+        dense |= {hit.chunk_id: hit.score for hit in more_meaning}
+        if self.fusion == "rrf":
+            return lexical, rrf(lexical, dense, lexical_weight=self.lexical_weight)
+        own = {found.language, None}
+        foreign = {
+            hit.chunk_id for hit in (*found.meaning, *more_meaning) if hit.language not in own
+        }
+        limit = found.words.limit
+        fused = self._weighted(lexical, dense, limit, foreign)
+        share = 0.0 if foreign else _FEEDBACK * coverage(lexical, limit)
+        if share:
+            like = await self._like_the_first(index, fused)
+            dense = {one: score + share * like[one] for one, score in dense.items()}
+            fused = self._weighted(lexical, dense, limit, foreign)
+        return lexical, fused
+
+    def _weighted(
+        self,
+        lexical: Mapping[str, float],
+        dense: Mapping[str, float],
+        limit: float,
+        foreign: Collection[str],
+    ) -> dict[str, float]:
+        return fuse(
+            lexical,
+            dense,
+            lexical_weight=self.lexical_weight,
+            lexical_limit=limit,
+            foreign=foreign,
+        )
+
+    async def _like_the_first(
+        self, index: Index, fused: Mapping[str, float]
+    ) -> Mapping[str, float]:
+        """Return how like the best candidate each one is."""
+        first = min(fused, key=lambda one: (-fused[one], one))
+        vectors = await index.vectors([first])
+        like = await index.dense(vectors[first], 0, also=fused, level=True)
+        return {one.chunk_id: one.score for one in like}

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wenqu.text.injection import asks_about_orders, telling
 from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from wenqu.protocols import Embedder
     from wenqu.types import Chunk, Hit
 
-__all__ = ["EvidenceSentence", "Selection", "select"]
+__all__ = ["DEFAULT_WEIGHTS", "EvidenceSentence", "Selection", "Weights", "select"]
 
 MAX_CHUNKS = 6
 """Chunks that evidence is taken from."""
@@ -39,6 +40,7 @@ _NEAR_DUPLICATE = 0.8
 _LONGEST_BLOCK = 700
 _TITLE_TOKENS = 16  # title, headings and delimiters of one document in the prompt
 _SHORTEST = 2
+_ANNOUNCED_WITHIN = 4  # code points from a lead-in to what it announces
 _BLOCK = re.compile(
     r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)"  # a fenced block of code
     r"|^[ \t]*\|[^\n]*(?:\n[ \t]*\|[^\n]*)*",  # a table: its rows mean little without its head
@@ -50,15 +52,28 @@ _TABLE = re.compile(  # header rows, then the others
 )
 _HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
 
-# Shares of a sentence's score, all between 0 and 1. Meaning and words weigh the same, as they do in
-# retrieval; a chunk's rank counts less, since a lower hit may hold the very sentence; a neighbour's
-# score lets the sentences around a good one come along. bench/evidence.py shows what survives.
-_WORDS = 0.5
-_RANK = 0.2
-_NEIGHBOUR = 0.3
-_LENGTH = 0.3
 _USUAL_TOKENS = 40
-_RESTATED = 0.3  # what a unit keeps that says nothing beyond the question's own words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Shares of a sentence's score, all between 0 and 1: what bench/evidence.py found.
+
+    ``words`` is the share of the question's words in what a sentence is by itself, the rest being
+    meaning; ``rank`` that of its chunk's rank, low since a lower hit may hold the very sentence;
+    ``neighbour`` lets the sentences around a good one come along into a prompt. ``length`` weakens
+    the words of long blocks, and ``restated`` is what a sentence keeps that says nothing beyond the
+    question.
+    """
+
+    words: float = 0.6
+    rank: float = 0.2
+    neighbour: float = 0.3
+    length: float = 0.3
+    restated: float = 0.3
+
+
+DEFAULT_WEIGHTS = Weights()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +81,7 @@ class EvidenceSentence:
     """A sentence, short table row or code block of a hit's chunk; ``span`` is of the document.
 
     ``header`` has the header rows of the table that it is a later row of; it is in neither.
+    ``score`` says how well the sentence answers by itself, 0 … 1, within one question.
     """
 
     marker: int
@@ -79,10 +95,14 @@ class EvidenceSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The evidence, best hit first, and all its sentences in the order of the documents' text."""
+    """The evidence, best hit first, and all its sentences in the order of the documents' text.
+
+    ``orders`` counts the sentences left out because they give orders to whoever answers.
+    """
 
     evidence: tuple[Evidence, ...] = ()
     sentences: tuple[EvidenceSentence, ...] = ()
+    orders: int = 0
 
     def of(self, marker: int) -> tuple[EvidenceSentence, ...]:
         """Return the sentences of the evidence with that marker."""
@@ -108,7 +128,11 @@ class _Unit:
 
 
 async def select(
-    question: str, hits: Sequence[Hit], embedder: Embedder, max_tokens: int
+    question: str,
+    hits: Sequence[Hit],
+    embedder: Embedder,
+    max_tokens: int,
+    weights: Weights = DEFAULT_WEIGHTS,
 ) -> Selection:
     """Return the evidence for ``question`` in at most ``max_tokens`` of the embedder's tokens.
 
@@ -119,20 +143,38 @@ async def select(
         hits: Best first.
         embedder: Embeds the question and up to ``MAX_SENTENCES`` sentences.
         max_tokens: Size of the evidence; the titles that a prompt adds are counted in.
+        weights: What makes a sentence a good one.
 
     Raises:
         ModelError: The embedder cannot be run.
     """
     chosen = _distinct(hits)
     units = [unit for rank, hit in enumerate(chosen) for unit in _units(rank, hit, embedder)]
-    units = _new(units)[:MAX_SENTENCES]
+    found = _new(units)
+    told = found if asks_about_orders(question) else _telling(found, chosen)
+    orders, units = len(found) - len(told), told[:MAX_SENTENCES]
     if not units:
-        return Selection()
+        return Selection(orders=orders)
     asked = await embedder.embed([question], "query")
     vectors = await embedder.embed([unit.told for unit in units], "passage")
-    scores = _scores(question, units, vectors @ asked[0])
-    picked = _pick(units, scores, max_tokens)
-    return _selection(chosen, units, scores, vectors, picked)
+    scores = _scores(question, units, vectors @ asked[0], weights)
+    picked = _pick(units, _with_neighbours(units, scores, weights.neighbour), max_tokens)
+    return replace(_selection(chosen, units, scores, vectors, picked), orders=orders)
+
+
+def _telling(units: Sequence[_Unit], hits: Sequence[Hit]) -> list[_Unit]:
+    """Return the units without those that give orders to whoever answers."""
+    kept: list[_Unit] = []
+    for rank, hit in enumerate(hits):
+        own = [unit for unit in units if unit.rank == rank]
+        chunk = hit.chunk
+        spans = [
+            Span(start=unit.span.start - chunk.start, end=unit.span.end - chunk.start)
+            for unit in own
+        ]
+        fit = set(telling(chunk.text, spans))
+        kept += [unit for unit, span in zip(own, spans, strict=True) if span in fit]
+    return kept
 
 
 def _new(units: Sequence[_Unit]) -> list[_Unit]:
@@ -244,29 +286,37 @@ def _is_heading(text: str, span: Span, hit: Hit) -> bool:
 
 
 def _scores(
-    question: str, units: Sequence[_Unit], likeness: NDArray[np.float32]
+    question: str, units: Sequence[_Unit], likeness: NDArray[np.float32], weights: Weights
 ) -> NDArray[np.float64]:
-    """Return a score a unit."""
+    """Return how well each unit answers by itself."""
     meaning = likeness.astype(np.float64)
     spread = float(np.ptp(meaning))
     meaning = (meaning - meaning.min()) / spread if spread else np.ones(len(units))
     ranks = np.array([1 / (1 + unit.rank) for unit in units])
-    words = _covered(question, units)
+    words = _covered(question, units, weights.length)
     asked = frozenset(terms(question))
-    told = np.array([1.0 if unit.terms - asked else _RESTATED for unit in units])
-    own = told * ((1 - _RANK) * ((1 - _WORDS) * meaning + _WORDS * words) + _RANK * ranks)
-    scores: NDArray[np.float64] = own.copy()
-    for at in range(len(units)):
-        around = [
-            own[other]
-            for other in (at - 1, at + 1)
-            if 0 <= other < len(units) and units[other].rank == units[at].rank
-        ]
-        scores[at] = (1 - _NEIGHBOUR) * own[at] + _NEIGHBOUR * max(around, default=own[at])
+    told = np.array([1.0 if unit.terms - asked else weights.restated for unit in units])
+    itself = (1 - weights.words) * meaning + weights.words * words
+    scores: NDArray[np.float64] = told * ((1 - weights.rank) * itself + weights.rank * ranks)
     return scores
 
 
-def _covered(question: str, units: Sequence[_Unit]) -> NDArray[np.float64]:
+def _with_neighbours(
+    units: Sequence[_Unit], scores: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """Return scores of which the better neighbour's of the same chunk is a share."""
+    blended = scores.copy()
+    for at in range(len(units)):
+        around = [
+            scores[other]
+            for other in (at - 1, at + 1)
+            if 0 <= other < len(units) and units[other].rank == units[at].rank
+        ]
+        blended[at] = (1 - share) * scores[at] + share * max(around, default=scores[at])
+    return blended
+
+
+def _covered(question: str, units: Sequence[_Unit], length: float) -> NDArray[np.float64]:
     """Return the share of the question's terms in each unit, rare ones weighing more."""
     asked = set(query_terms(question))
     spread = Counter(term for unit in units for term in unit.terms & asked)
@@ -275,23 +325,41 @@ def _covered(question: str, units: Sequence[_Unit]) -> NDArray[np.float64]:
     shares = [sum(weights[term] for term in unit.terms & asked) / total for unit in units]
     # A long block of code holds many words without saying much: it must not win by its length.
     excess = [max(0.0, unit.tokens / _USUAL_TOKENS - 1) for unit in units]
-    return np.array(shares) / (1 + _LENGTH * np.array(excess))
+    return np.array(shares) / (1 + length * np.array(excess))
 
 
 def _pick(units: Sequence[_Unit], scores: NDArray[np.float64], max_tokens: int) -> list[int]:
-    """Return the best units that fit, in the order of the text."""
+    """Return the best units that fit, in the order of the text.
+
+    What a lead-in (``Run this:``) announces comes with it, also from the next chunk.
+    """
     left = max_tokens
     picked: set[int] = set()
     opened: set[object] = set()
-    for at in (int(at) for at in np.argsort(-scores, kind="stable")):
+    waiting = [int(at) for at in np.argsort(-scores, kind="stable")]
+    while waiting:
+        at = waiting.pop(0)
         unit = units[at]
         cost = unit.tokens + (0 if unit.rank in opened else _TITLE_TOKENS)
         cost += 0 if (unit.rank, unit.header) in opened else unit.header_tokens
-        if cost <= left or not picked:
-            picked.add(at)
-            opened |= {unit.rank, (unit.rank, unit.header)}
-            left -= cost
+        if at in picked or (cost > left and picked):
+            continue
+        picked.add(at)
+        opened |= {unit.rank, (unit.rank, unit.header)}
+        left -= cost
+        if unit.text.endswith((":", "：")):
+            waiting[:0] = _announced(units, at)
     return sorted(picked)
+
+
+def _announced(units: Sequence[_Unit], at: int) -> list[int]:
+    """Return the unit that follows in the document, if one does."""
+    end = units[at].span.end
+    return [
+        other
+        for other, unit in enumerate(units)
+        if unit.document == units[at].document and end <= unit.span.start <= end + _ANNOUNCED_WITHIN
+    ]
 
 
 def _selection(

@@ -1,4 +1,4 @@
-"""Checks each cited sentence of an answer against the span it cites, and sets markers right."""
+"""Checks each sentence of an answer against the evidence, and sets its markers right."""
 
 from __future__ import annotations
 
@@ -8,70 +8,218 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wenqu.text import citations as cite
-from wenqu.text.prompts import abstains
+from wenqu.text.abstention import says_nothing_is_known
+from wenqu.text.facts import Known, facts
 from wenqu.text.tokenize import terms
-from wenqu.types import Citation, Span
+from wenqu.types import CheckedSentence, Citation, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from wenqu.pipeline.evidence import EvidenceSentence, Selection
     from wenqu.protocols import Embedder
     from wenqu.text.citations import AnswerSentence, Support
+    from wenqu.text.facts import Fact
     from wenqu.types import Evidence
 
-__all__ = ["SUPPORTED", "SURELY_SUPPORTED", "verify"]
+__all__ = ["CLEARLY", "SUPPORTED", "SURELY_SUPPORTED", "Checked", "strict", "verify"]
 
 SUPPORTED = 0.5
 """Probability from which a citation counts as supported."""
 SURELY_SUPPORTED = 0.8
-"""Probability from which a sentence without a good marker is given this one."""
+"""Probability from which a sentence without a marker is given one."""
+CLEARLY = 0.25
+"""How much more probable another source must be to take a supported one's place."""
 
 _WIDER = 0.15  # share of a sentence's words that a neighbour must add to be quoted too
 _GAP = 2  # code points between neighbours: a space, or the break between paragraphs
+_SHORT = 6  # different terms up to which a sentence ("2 million.") means little by itself
+_RELEVANCE = 0.5  # of the question's share in the choice of a quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """An answer whose markers are set right, and what the check of it found.
+
+    ``abstained`` says that one of its sentences says that the documents do not answer.
+    """
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    sentences: tuple[CheckedSentence, ...] = ()
+    abstained: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything in it is borne out."""
+        return any(sentence.supported for sentence in self.sentences)
+
+    @property
+    def unsupported(self) -> int:
+        """How many of its sentences are not borne out."""
+        return sum(sentence.supported is False for sentence in self.sentences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Match:
     support: Support
     best: int  # which of the evidence's sentences is nearest
+    has: frozenset[Fact]
 
 
-async def verify(text: str, selection: Selection, embedder: Embedder) -> tuple[str, list[Citation]]:
-    """Return the answer with its markers set right, and its citations in the order of the text.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """A sentence that claims something, before and after its markers were set right."""
 
-    A sentence keeps the markers it has when one of them is supported. Otherwise it gets the one
-    marker that surely is, or whose source alone has its numbers, if there is any; without one, its
-    own markers stay and are flagged.
-    Sentences that claim nothing (headings, ``如下：``) are left as they are.
+    part: AnswerSentence
+    facts: tuple[Fact, ...]
+    matches: Mapping[int, _Match]
+
+    @property
+    def nowhere(self) -> tuple[Fact, ...]:
+        """What no evidence has of its numbers, dates and names."""
+        return tuple(
+            fact
+            for fact in self.facts
+            if not any(fact in match.has for match in self.matches.values())
+        )
+
+    @property
+    def made_up(self) -> bool:
+        """Whether a number or date of it is in no evidence."""
+        return any(fact.kind != "name" for fact in self.nowhere)
+
+    def lacks(self, markers: Sequence[int]) -> set[Fact]:
+        """Return its numbers and dates that none of these sources has."""
+        had = {fact for marker in markers for fact in self.matches[marker].has}
+        return {fact for fact in self.facts if fact.kind != "name"} - had
+
+
+async def verify(
+    text: str, selection: Selection, embedder: Embedder, question: str = ""
+) -> Checked:
+    """Return the answer with its markers set right, with its citations in the order of the text.
+
+    A sentence keeps those of its markers that are supported, unless another source bears it out
+    clearly better. Where none is, it gets the marker of the best source that supports it, or that
+    alone has its numbers; without one, its own markers stay and are flagged. A sentence without a
+    marker gets one only where the support is sure. A number or date that no evidence has makes its
+    sentence unsupported, however alike the rest is. Sentences that claim nothing (headings,
+    ``如下：``) are left as they are; one that says that the documents do not answer loses its
+    markers.
+
+    Args:
+        text: What the model wrote.
+        selection: What it was given.
+        embedder: Compares sentences.
+        question: What was asked: a short answer means little without it.
 
     Raises:
         ModelError: The embedder cannot be run.
     """
     plain, parts = cite.parse(text)
-    checked = [
-        at
-        for at, part in enumerate(parts)
-        if part.markers or (cite.needs_citation(part) and not abstains(part.text))
+    unknowing = [says_nothing_is_known(part.text) for part in parts]
+    mended = [
+        replace(part, markers=()) if unknown else part
+        for part, unknown in zip(parts, unknowing, strict=True)
     ]
-    if not checked:
-        return text, []
-    vectors = await embedder.embed([parts[at].text for at in checked], "query")
-    citations: list[Citation] = []
-    mended = list(parts)
-    for at, vector in zip(checked, vectors, strict=True):
-        matches = {
-            item.marker: _match(parts[at], vector, item, selection.of(item.marker))
-            for item in selection.evidence
-        }
-        mended[at] = replace(parts[at], markers=_right(parts[at].markers, matches))
-        citations.extend(
-            _citation(mended[at], marker, matches[marker], selection)
+    claiming = [
+        at
+        for at, part in enumerate(mended)
+        if part.markers or (cite.needs_citation(part) and not unknowing[at])
+    ]
+    claims: dict[int, _Claim] = {}
+    if claiming:
+        meant = [_meant(parts[at].text, question) for at in claiming]
+        vectors = await embedder.embed(meant, "query")
+        known = {item.marker: Known(_passage(item)) for item in selection.evidence}
+        for at, vector in zip(claiming, vectors, strict=True):
+            claims[at] = _claim(parts[at], vector, selection, known)
+            mended[at] = replace(parts[at], markers=_right(claims[at]))
+    final = text if mended == parts else cite.render(plain, mended)
+    return Checked(
+        text=final,
+        citations=tuple(
+            _citation(mended[at], marker, claim, selection)
+            for at, claim in claims.items()
             for marker in mended[at].markers
-        )
-    return (text if mended == parts else cite.render(plain, mended)), citations
+        ),
+        sentences=_sentences(final, mended, claims),
+        abstained=any(unknowing),
+    )
+
+
+def strict(checked: Checked) -> Checked:
+    """Return an answer without its unsupported sentences; its text is empty if none is left.
+
+    Headings and lead-ins go with the last of what they announce.
+    """
+    kept = _kept(checked.sentences)
+    if len(kept) == len(checked.sentences):
+        return checked
+    text, sentences = "", []
+    gap, end = "", 0
+    for sentence in checked.sentences:
+        between = checked.text[end : sentence.span.start]
+        end = sentence.span.end
+        # Of the gaps around what is left out, the one that separates most stays.
+        gap = max(gap, between, key=lambda white: (white.count("\n"), len(white)))
+        if sentence in kept:
+            start = len(text) + len(gap) if text else 0
+            text += (gap if text else "") + checked.text[sentence.span.start : end]
+            sentences.append(replace(sentence, span=Span(start=start, end=len(text))))
+            gap = ""
+    said = {sentence.text for sentence in sentences}
+    return replace(
+        checked,
+        text=text,
+        citations=tuple(one for one in checked.citations if one.sentence in said),
+        sentences=tuple(sentences),
+    )
+
+
+def _kept(sentences: Sequence[CheckedSentence]) -> list[CheckedSentence]:
+    kept: list[CheckedSentence] = []
+    waiting: list[CheckedSentence] = []  # what announces something, until something comes
+    dropped = False
+    for sentence in sentences:
+        if sentence.supported or says_nothing_is_known(sentence.text):
+            kept += [*waiting, sentence]
+            waiting.clear()
+            dropped = False
+        elif sentence.supported is None:
+            if dropped:
+                waiting.clear()
+            waiting.append(sentence)
+            dropped = False
+        else:
+            dropped = True
+    return kept if dropped else kept + waiting
+
+
+def _meant(said: str, question: str) -> str:
+    """Return what a sentence means: a short one takes its meaning from the question."""
+    return f"{question} {said}" if question and len(set(terms(said))) <= _SHORT else said
+
+
+def _passage(evidence: Evidence) -> str:
+    return " ".join((evidence.hit.document.title, *evidence.hit.chunk.heading, evidence.text))
+
+
+def _claim(
+    part: AnswerSentence,
+    vector: NDArray[np.float32],
+    selection: Selection,
+    known: Mapping[int, Known],
+) -> _Claim:
+    said = tuple(facts(part.text))
+    matches = {
+        item.marker: _match(part, vector, item, selection.of(item.marker), known[item.marker], said)
+        for item in selection.evidence
+    }
+    return _Claim(part=part, facts=said, matches=matches)
 
 
 def _match(
@@ -79,32 +227,76 @@ def _match(
     vector: NDArray[np.float32],
     evidence: Evidence,
     offered: Sequence[EvidenceSentence],
+    known: Known,
+    claimed: Sequence[Fact],
 ) -> _Match:
     likeness = [float(vector @ sentence.vector) for sentence in offered]
     said = set(terms(part.text))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
     shared = [len(said & set(terms(sentence.text))) / (len(said) or 1) for sentence in offered]
-    best = int(np.argmax(np.add(likeness, shared)))
-    passage = " ".join((evidence.hit.document.title, *evidence.hit.chunk.heading, evidence.text))
-    support = cite.support(part.text, passage, max(likeness))
-    return _Match(support=support, best=best)
+    relevance = [_RELEVANCE * sentence.score for sentence in offered]
+    best = int(np.argmax(np.sum([likeness, shared, relevance], axis=0)))
+    has = frozenset(fact for fact in claimed if known.has(fact))
+    counted = [fact for fact in claimed if fact.kind != "name"]
+    missing = sum(fact not in has for fact in counted) / (len(counted) or 1)
+    found = cite.support(part.text, _passage(evidence), max(likeness), missing)
+    return _Match(support=found, best=best, has=has)
 
 
-def _right(markers: tuple[int, ...], matches: dict[int, _Match]) -> tuple[int, ...]:
-    known = tuple(marker for marker in markers if marker in matches)
-    if any(matches[marker].support.probability >= SUPPORTED for marker in known):
-        return known
+def _right(claim: _Claim) -> tuple[int, ...]:
+    matches = claim.matches
+    known = tuple(marker for marker in claim.part.markers if marker in matches)
     best = max(matches, key=lambda marker: matches[marker].support.probability)
-    found = matches[best].support
+    surest = matches[best].support.probability
+    good = tuple(m for m in known if matches[m].support.probability >= SUPPORTED)
+    if good:
+        clearly = surest >= CLEARLY + max(matches[m].support.probability for m in good)
+        return (best,) if clearly else _with_numbers(claim, good)
     # A number that stands in one source and not in the cited one says which was meant, however
     # little else of a short sentence does.
-    numbers_tell = not found.missing and all(matches[marker].support.missing for marker in known)
-    if found.probability >= SURELY_SUPPORTED or (known and numbers_tell):
-        return (best,)
+    numbers_tell = not matches[best].support.missing and all(
+        matches[marker].support.missing for marker in known
+    )
+    if surest >= (SUPPORTED if known else SURELY_SUPPORTED) or (known and numbers_tell):
+        return _with_numbers(claim, (best,))
     return known
 
 
-def _citation(part: AnswerSentence, marker: int, match: _Match, selection: Selection) -> Citation:
+def _with_numbers(claim: _Claim, markers: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the markers, and those that bear out the rest of what is counted in the sentence."""
+    for marker in sorted(claim.matches, key=lambda m: -claim.matches[m].support.probability):
+        lacking = claim.lacks(markers)
+        if marker not in markers and lacking & claim.matches[marker].has:
+            markers = (*markers, marker)
+    return markers
+
+
+def _sentences(
+    text: str, parts: Sequence[AnswerSentence], claims: Mapping[int, _Claim]
+) -> tuple[CheckedSentence, ...]:
+    checked = []
+    for at, (part, span) in enumerate(zip(parts, cite.places(text), strict=True)):
+        claim = claims.get(at)
+        checked.append(
+            CheckedSentence(
+                span=span,
+                text=part.text,
+                markers=part.markers,
+                supported=None if claim is None else _is_supported(claim, part.markers),
+                missing=() if claim is None else tuple(fact.text for fact in claim.nowhere),
+            )
+        )
+    return tuple(checked)
+
+
+def _is_supported(claim: _Claim, markers: Sequence[int]) -> bool:
+    if claim.lacks(markers):
+        return False
+    return any(claim.matches[marker].support.probability >= SUPPORTED for marker in markers)
+
+
+def _citation(part: AnswerSentence, marker: int, claim: _Claim, selection: Selection) -> Citation:
+    match = claim.matches[marker]
     offered = selection.of(marker)
     span = _quoted(part, offered, match.best)
     chunk = offered[match.best].hit.chunk
@@ -114,7 +306,7 @@ def _citation(part: AnswerSentence, marker: int, match: _Match, selection: Selec
         sentence=part.text,
         quote=chunk.text[span.start - chunk.start : span.end - chunk.start],
         span=span,
-        supported=match.support.probability >= SUPPORTED,
+        supported=match.support.probability >= SUPPORTED and not claim.made_up,
     )
 
 

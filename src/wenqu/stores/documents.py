@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from sqlalchemy import Connection, delete, exists, func, insert, select
 
-from wenqu.errors import NotFoundError, StoreError
+from wenqu.errors import InputError, NotFoundError, StoreError
 from wenqu.protocols import StoredVersion
 from wenqu.stores.batches import batched
-from wenqu.stores.schema import changes, chunks, documents, embeddings
+from wenqu.stores.matching import Described, Names, described, given_days, matching, own_tags
+from wenqu.stores.schema import changes, chunks, documents, embeddings, tags
 from wenqu.types import Block, Document, DocumentInfo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from wenqu.options import SearchFilter
     from wenqu.protocols import PutDocument
     from wenqu.stores.database import Database
     from wenqu.types import Span
@@ -22,11 +28,25 @@ if TYPE_CHECKING:
 __all__ = ["INFO_COLUMNS", "DatabaseDocuments", "document_info", "drop_orphan_embeddings"]
 
 
+_TAG = re.compile(r"[^\s,;，；、](?:[^\n\r,;，；、]{0,62}[^\s,;，；、])?")
+_KNOWN_BASES = 4
+"""Knowledge bases of which is kept in memory what filters look at."""
+
+
+class _Known(NamedTuple):
+    """What filters look at of a base, at one state of its change log; ``own`` once it is wanted."""
+
+    head: int
+    names: Names
+    own: Described | None
+
+
 class DatabaseDocuments:
     """``DocumentStore`` on the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[int, _Known] = {}
 
     async def versions(self, kb: int) -> Sequence[StoredVersion]:
         """See the protocol."""
@@ -115,6 +135,94 @@ class DatabaseDocuments:
         )
         # A row begins with its start and end: a long document has many that need not be made.
         return [Block.from_row(row) for row in rows if row[0] < span.end and span.start < row[1]]
+
+    async def matching(self, kb: int, where: SearchFilter) -> Collection[str]:
+        """See the protocol."""
+        given_days(where)  # refused before anything is looked for
+
+        def work(connection: Connection) -> frozenset[str]:
+            names, own = self._known_base(connection, kb, where)
+            tagged = _given_tags(connection, kb) if where.tags else {}
+            return matching(where, names, own, tagged)
+
+        return await self._database.read(work)
+
+    async def tag(
+        self,
+        kb: int,
+        document_ids: Collection[str],
+        *,
+        add: Collection[str] = (),
+        remove: Collection[str] = (),
+    ) -> None:
+        """See the protocol."""
+        for tag in add:
+            if not _TAG.fullmatch(tag):
+                raise InputError("error.tag", tag=tag)
+
+        def work(connection: Connection) -> None:
+            for some in batched(document_ids):
+                here = documents.c.kb_id == kb, documents.c.id.in_(some)
+                _tag(
+                    connection,
+                    kb,
+                    connection.execute(select(documents.c.id).where(*here)).scalars().all(),
+                    add,
+                    remove,
+                )
+
+        await self._database.write(work)
+
+    async def tags(self, kb: int) -> Mapping[str, Sequence[str]]:
+        """See the protocol."""
+
+        def work(connection: Connection) -> dict[str, Sequence[str]]:
+            found = _given_tags(connection, kb)
+            query = select(documents.c.id, documents.c.meta).where(documents.c.kb_id == kb)
+            for row in connection.execute(query):
+                if own := own_tags(row.meta):
+                    found[row.id] = list(dict.fromkeys([*found.get(row.id, ()), *own]))
+            return dict(found)
+
+        return await self._database.read(work)
+
+    async def vectors(
+        self, kb: int, chunk_ids: Collection[str], model: str
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """See the protocol."""
+
+        def work(connection: Connection) -> dict[str, NDArray[np.float32]]:
+            found = {}
+            for some in batched(chunk_ids):
+                query = (
+                    select(chunks.c.id, embeddings.c.vector)
+                    .join(embeddings, embeddings.c.key == chunks.c.embedding_key)
+                    .where(chunks.c.kb_id == kb, chunks.c.id.in_(some))
+                    .where(embeddings.c.model == model)
+                )
+                for row in connection.execute(query):
+                    found[row.id] = np.frombuffer(row.vector, "<f2").astype(np.float32)
+            return found
+
+        return await self._database.read(work)
+
+    def _known_base(
+        self, connection: Connection, kb: int, where: SearchFilter
+    ) -> tuple[Names, Described]:
+        """Return what filters look at, read from the database once for each state of the base."""
+        query = select(func.coalesce(func.max(changes.c.number), 0)).where(changes.c.kb_id == kb)
+        head: int = connection.execute(query).scalar_one()
+        known = self._known.get(kb)
+        if known is None or known.head != head:
+            known = _Known(head, _names(connection, kb), None)
+        if known.own is None and (where.tags or where.since or where.until):
+            query_meta = select(documents.c.id, documents.c.meta).where(documents.c.kb_id == kb)
+            rows = connection.execute(query_meta)
+            known = known._replace(own=described((row.id, row.meta) for row in rows))
+        # Others may do the same at the same time: each step leaves a whole mapping.
+        others = [(base, one) for base, one in self._known.items() if base != kb]
+        self._known = {**dict(others[1 - _KNOWN_BASES :]), kb: known}
+        return known.names, known.own or Described({}, {})
 
 
 INFO_COLUMNS = (
@@ -221,9 +329,54 @@ def _put_embeddings(connection: Connection, put: PutDocument, model: str) -> Non
         connection.execute(insert(embeddings), rows)
 
 
+def _names(connection: Connection, kb: int) -> Names:
+    query = select(documents.c.id, documents.c.source, documents.c.title)
+    rows = connection.execute(query.where(documents.c.kb_id == kb)).all()
+    return Names(
+        [row.id for row in rows],
+        [row.source for row in rows],
+        [row.title.casefold() for row in rows],
+    )
+
+
+def _given_tags(connection: Connection, kb: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    query = select(tags.c.document_id, tags.c.tag).where(tags.c.kb_id == kb).order_by(tags.c.tag)
+    for row in connection.execute(query):
+        found.setdefault(row.document_id, []).append(row.tag)
+    return found
+
+
+def _tag(
+    connection: Connection,
+    kb: int,
+    document_ids: Sequence[str],
+    add: Collection[str],
+    remove: Collection[str],
+) -> None:
+    """Take all of these tags away, then give those to be added, so that none comes twice."""
+    if not document_ids or not (add or remove):
+        return
+    connection.execute(
+        delete(tags).where(
+            tags.c.kb_id == kb,
+            tags.c.document_id.in_(document_ids),
+            tags.c.tag.in_({*add, *remove}),
+        )
+    )
+    rows = [
+        {"kb_id": kb, "document_id": document_id, "tag": tag}
+        for document_id in document_ids
+        for tag in sorted(set(add))
+    ]
+    if rows:
+        connection.execute(insert(tags), rows)
+
+
 def _remove(connection: Connection, kb: int, document_id: str) -> int:
     if not _delete_rows(connection, kb, document_id):
         return 0
+    connection.execute(delete(tags).where(tags.c.kb_id == kb, tags.c.document_id == document_id))
     connection.execute(insert(changes).values(kb_id=kb, document_id=document_id, version=0))
     return 1
 

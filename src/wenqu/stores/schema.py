@@ -28,6 +28,7 @@ __all__ = [
     "gate_models",
     "knowledge_bases",
     "metadata",
+    "tags",
 ]
 
 metadata = MetaData(
@@ -110,6 +111,15 @@ changes = Table(
     Index(None, "kb_id", "document_id"),
     # Numbers must only grow, also when the newest rows are gone.
     sqlite_autoincrement=True,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("kb_id", ForeignKey("knowledge_bases.id", ondelete="CASCADE"), primary_key=True),
+    # No foreign key: a document that is read again is another row, and keeps its tags.
+    Column("document_id", String(16), primary_key=True),
+    Column("tag", String(64), primary_key=True),
 )
 
 answers = Table(

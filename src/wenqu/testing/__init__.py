@@ -18,24 +18,30 @@ if TYPE_CHECKING:
     from wenqu.testing.contracts_base import KnowledgeBaseStoreContract
     from wenqu.testing.contracts_chat import ChatModelContract
     from wenqu.testing.contracts_embedder import EmbedderContract
+    from wenqu.testing.contracts_filter import DocumentFilterContract
     from wenqu.testing.contracts_index import IndexContract
     from wenqu.testing.contracts_reader import ReaderContract
+    from wenqu.testing.contracts_rerank import RerankerContract
     from wenqu.testing.contracts_store import (
         ChangeLogContract,
         DocumentStoreContract,
         Stores,
     )
     from wenqu.testing.embedder import FakeEmbedder
+    from wenqu.testing.reranker import FakeReranker
 
 __all__ = [
     "ChangeLogContract",
     "ChatModelContract",
+    "DocumentFilterContract",
     "DocumentStoreContract",
     "EmbedderContract",
     "FakeEmbedder",
+    "FakeReranker",
     "IndexContract",
     "KnowledgeBaseStoreContract",
     "ReaderContract",
+    "RerankerContract",
     "ScriptedChat",
     "Stores",
     "check_chunks",
@@ -44,12 +50,15 @@ __all__ = [
 _HOMES = {
     "ChangeLogContract": "contracts_store",
     "ChatModelContract": "contracts_chat",
+    "DocumentFilterContract": "contracts_filter",
     "DocumentStoreContract": "contracts_store",
     "EmbedderContract": "contracts_embedder",
     "FakeEmbedder": "embedder",
+    "FakeReranker": "reranker",
     "IndexContract": "contracts_index",
     "KnowledgeBaseStoreContract": "contracts_base",
     "ReaderContract": "contracts_reader",
+    "RerankerContract": "contracts_rerank",
     "ScriptedChat": "chat",
     "Stores": "contracts_store",
     "check_chunks": "chunks",

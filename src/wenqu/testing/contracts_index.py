@@ -108,6 +108,37 @@ class IndexContract:
 
         self._run(check)
 
+    def test_levelled_scores_are_beside_the_mean_of_the_language(self) -> None:
+        async def check(index: Index) -> None:
+            await index.apply(_batches(*_DOCUMENTS))
+            query = vector_of("a question")
+            plain = {one.chunk_id: one for one in await index.dense(query, 10)}
+            level = {one.chunk_id: one for one in await index.dense(query, 10, level=True)}
+            assert {one.language for one in plain.values()} == {"zh", "en"}
+            taken: dict[str | None, set[float]] = {"zh": set(), "en": set()}
+            for chunk, one in level.items():
+                assert one.language == plain[chunk].language
+                taken[one.language].add(round(plain[chunk].score - one.score, 4))
+            assert [len(some) for some in taken.values()] == [1, 1]
+            assert taken["zh"] != taken["en"]
+            last = list(level)[-1]
+            found = await index.dense(query, 0, also=[last], level=True)
+            assert found[0].score == pytest.approx(level[last].score, abs=1e-5)
+
+        self._run(check)
+
+    def test_it_gives_the_vectors_of_the_chunks_that_it_holds(self) -> None:
+        async def check(index: Index) -> None:
+            await index.apply(_batches(*_DOCUMENTS))
+            found = await index.vectors([_id(_RIVERS, 1), "0123456789abcdef"])
+            assert list(found) == [_id(_RIVERS, 1)]
+            assert found[_id(_RIVERS, 1)] == pytest.approx(
+                vector_of("A river flows under the bridge."), abs=_NEAR
+            )
+            assert await index.vectors([]) == {}
+
+        self._run(check)
+
     def test_only_the_documents_asked_for_are_searched(self) -> None:
         async def check(index: Index) -> None:
             await index.apply(_batches(*_DOCUMENTS))
@@ -255,6 +286,7 @@ class IndexContract:
             assert vector.shape == (DIMENSION,)
             assert vector.dtype == np.float32
             answers.append(list(await index.dense(vector, 9)))
+            answers.append(list(await index.dense(vector, 9, level=True)))
         return answers
 
     def _run(self, check: Callable[[Index], Coroutine[Any, Any, None]]) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     )
     from wenqu.types import Block
 
-__all__ = ["ChangeLogContract", "DocumentStoreContract", "StoreSuite", "Stores"]
+__all__ = ["BaseSuite", "ChangeLogContract", "DocumentStoreContract", "StoreSuite", "Stores"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,9 @@ class StoreSuite:
             yield stores, (await stores.bases.create("made")).id
 
 
-class _BaseSuite(StoreSuite):
+class BaseSuite(StoreSuite):
+    """What a suite on one knowledge base begins with."""
+
     def _run(self, check: Callable[[Stores, int], Coroutine[Any, Any, None]]) -> None:
         async def opened() -> None:
             async with self._with_base() as (stores, kb):
@@ -76,7 +78,7 @@ class _BaseSuite(StoreSuite):
         asyncio.run(opened())
 
 
-class DocumentStoreContract(_BaseSuite):
+class DocumentStoreContract(BaseSuite):
     """Contract suite of ``protocols.DocumentStore``."""
 
     def test_nothing_is_stored_in_the_beginning(self) -> None:
@@ -238,6 +240,20 @@ class DocumentStoreContract(_BaseSuite):
 
         self._run(check)
 
+    def test_vectors_of_chunks_come_by_id_for_one_model(self) -> None:
+        async def check(stores: Stores, kb: int) -> None:
+            put = put_of(document_of("a", "one", "two", "three"))
+            await stores.put(kb, put)
+            ids = [chunk.id for chunk in put.chunks]
+            found = await stores.documents.vectors(kb, [*ids[:2], "0" * 16], MODEL)
+            assert set(found) == set(ids[:2])
+            np.testing.assert_allclose(found[ids[1]], vector_of("two"), atol=1e-3)
+            assert found[ids[1]].dtype == np.float32
+            assert not await stores.documents.vectors(kb, ids, "another")
+            assert not await stores.documents.vectors(kb + 1, ids, MODEL)
+
+        self._run(check)
+
     def test_a_document_of_many_chunks_is_stored_whole(self) -> None:
         async def check(stores: Stores, kb: int) -> None:
             document = document_of("long", *(f"paragraph {number}" for number in range(1200)))
@@ -250,7 +266,7 @@ class DocumentStoreContract(_BaseSuite):
         self._run(check)
 
 
-class ChangeLogContract(_BaseSuite):
+class ChangeLogContract(BaseSuite):
     """Contract suite of ``protocols.ChangeLog``."""
 
     def test_the_head_is_zero_before_the_first_change(self) -> None:

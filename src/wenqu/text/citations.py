@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wenqu.text.facts import missing_share
 from wenqu.text.language import detect
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
@@ -26,6 +27,7 @@ __all__ = [
     "loop_start",
     "needs_citation",
     "parse",
+    "places",
     "render",
     "support",
 ]
@@ -36,7 +38,6 @@ _NUMBER = re.compile(r"\d+")
 _RANGE = re.compile(r"(\d+)\s*[–-]\s*(\d+)")
 _LONGEST_MARKER = 48
 _LONGEST_RANGE = 9
-_NUMERAL = re.compile(r"\d+(?:[,.]\d+)*")
 _STOPS = "。！？；.!?;… \t"
 _LONGEST_UNIT = 120
 _TIMES = 4
@@ -165,8 +166,8 @@ class Support:
     """How well a passage bears out a sentence.
 
     ``words`` is the share of the sentence's terms in the passage, ``missing`` that of its numbers
-    that are not there, ``meaning`` the best cosine with a sentence of it, and ``probability`` what
-    they make together.
+    and dates that are not there, ``meaning`` the best cosine with a sentence of it, and
+    ``probability`` what they make together.
     """
 
     probability: float
@@ -182,11 +183,11 @@ def parse(text: str) -> tuple[str, list[AnswerSentence]]:
     that goes on, to the sentence after it. A fenced block of code is one sentence.
     """
     found = _markers(text)
-    plain, places = _without(text, found)
+    plain, cuts = _without(text, found)
     spans = _whole_fences(plain, sentences(plain))
     owned: list[list[int]] = [[] for _ in spans]
-    for match, place in zip(found, places, strict=True):
-        owner = _owner(spans, place, leads=_leads(text, match))
+    for match, cut in zip(found, cuts, strict=True):
+        owner = _owner(spans, cut, leads=_leads(text, match))
         number = int(match[1])
         if owner is not None and number not in owned[owner]:
             owned[owner].append(number)
@@ -214,6 +215,29 @@ def render(plain: str, parts: Sequence[AnswerSentence]) -> str:
     return "".join(pieces) + plain[position:]
 
 
+def places(text: str) -> list[Span]:
+    """Return where in ``text`` the sentences stand that ``parse`` finds, with their markers."""
+    found = _markers(text)
+    plain, cuts = _without(text, found)
+    spans = _whole_fences(plain, sentences(plain))
+    lengths = [match.end() - match.start() for match in found]
+    starts = [
+        span.start
+        + sum(length for cut, length in zip(cuts, lengths, strict=True) if cut <= span.start)
+        for span in spans
+    ]
+    ends = [
+        span.end + sum(length for cut, length in zip(cuts, lengths, strict=True) if cut < span.end)
+        for span in spans
+    ]
+    for match, cut in zip(found, cuts, strict=True):
+        owner = _owner(spans, cut, leads=_leads(text, match))
+        if owner is not None:
+            starts[owner] = min(starts[owner], match.end() - len(match[0].lstrip()))
+            ends[owner] = max(ends[owner], match.end())
+    return [Span(start=start, end=end) for start, end in zip(starts, ends, strict=True)]
+
+
 def needs_citation(sentence: AnswerSentence) -> bool:
     """Say whether a sentence claims something: headings and lead-ins (``如下：``) do not."""
     text = sentence.text.strip()
@@ -222,7 +246,7 @@ def needs_citation(sentence: AnswerSentence) -> bool:
     return not text.startswith("#") and not text.endswith(("：", ":"))
 
 
-def support(sentence: str, passage: str, meaning: float) -> Support:
+def support(sentence: str, passage: str, meaning: float, missing: float | None = None) -> Support:
     """Return how well ``passage`` bears out ``sentence``.
 
     Args:
@@ -230,13 +254,15 @@ def support(sentence: str, passage: str, meaning: float) -> Support:
         passage: What it cites, with title and headings.
         meaning: Best cosine between the sentence (embedded as a query) and a sentence of the
             passage (embedded as a passage).
+        missing: Share of the sentence's numbers and dates that the passage does not have, where
+            it is known already.
     """
     # Words that the answer took from the question count like any other: "the daughter of A is B"
     # is not borne out by a passage that holds B alone.
     claimed, offered = set(terms(sentence)), set(terms(passage))
     words = len(claimed & offered) / len(claimed) if claimed else 0.0
-    numbers = set(_numerals(sentence))
-    missing = len(numbers - set(_numerals(passage))) / len(numbers) if numbers else 0.0
+    if missing is None:
+        missing = missing_share(sentence, passage)
     crossed = detect(sentence) != detect(passage)
     weights = _CROSSED if crossed else _SAME
     total = (
@@ -288,11 +314,6 @@ def _numbers(inside: str) -> list[int]:
         if first < last <= first + _LONGEST_RANGE:
             return list(range(first, last + 1))
     return [int(number) for number in _NUMBER.findall(inside)]
-
-
-def _numerals(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text)
-    return [number.replace(",", "") for number in _NUMERAL.findall(folded)]
 
 
 def _markers(text: str) -> list[re.Match[str]]:

@@ -11,20 +11,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from wenqu.text.abstention import ABSTENTION
+from wenqu.text.injection import asks_about_orders, without_orders
 from wenqu.types import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wenqu.types import Evidence, Language
 
-__all__ = ["ABSTENTION", "abstains", "build", "may_abstain", "neutralise", "prefix"]
-
-ABSTENTION: Mapping[Language, str] = {
-    "zh": "文档中没有相关内容。",
-    "en": "The documents do not say.",
-}
-"""What the model is told to say when the evidence does not answer."""
+__all__ = ["build", "neutralise", "prefix"]
 
 
 class _Texts(NamedTuple):
@@ -84,19 +80,9 @@ _TURN = re.compile(
 _NEUTRAL = {"<": "‹", ">": "›", "[": "(", "<<": "‹‹"}
 # [3] in a document is its own footnote, not one of our markers; the model would copy it as one.
 _MARKER = re.compile(r"[\[【［]\s*(\d{1,3}(?:\s*[,，、;；–-]\s*\d{1,3})*)\s*[\]】］]")
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-
-_SPACE = re.compile(r"[\s\[\]0-9,，、]+")
-_ABSTAINING = re.compile(
-    r"^(?:很?抱歉|对不起|不好意思)?[，,]?"
-    r"(?:(?:根据)?(?:所?提供的|给出的|现有的?|以上|这些)?(?:文档|资料|信息)(?:中|里|内)?[，,]?"
-    r"(?:并?没有(?:相关|提到|提及|提供|说明|包含|给出|关于|找到)|并?未(?:提到|提及|提供|说明|包含|给出)"
-    r"|不包含|找不到))"
-    r"|^(?:(?:i'?m )?sorry[,.]? )?(?:but )?(?:the |these |this )?(?:provided |given )?"
-    r"(?:documents?|information|evidence|text)(?: provided| given)?"
-    r" (?:do(?:es)? not|don'?t|doesn'?t)"
-    r" (?:say|mention|contain|provide|answer|include|specify|state)",
-    re.IGNORECASE,
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
 
 
@@ -124,22 +110,15 @@ def prefix(language: Language) -> list[Message]:
 
 
 def build(question: str, evidence: Sequence[Evidence], language: Language) -> list[Message]:
-    """Return the prompt for ``question``: answered in ``language``, from ``evidence`` alone."""
-    documents = [_document(item.marker, _title(item), item.text) for item in evidence]
+    """Return the prompt for ``question``: answered in ``language``, from ``evidence`` alone.
+
+    What gives orders in a title, a heading, a cell or a comment is left out, unless the question
+    is about such texts.
+    """
+    heeded = str if asks_about_orders(question) else without_orders
+    documents = [_document(one.marker, _title(one, heeded), heeded(one.text)) for one in evidence]
     last = _turn(_TEXTS[language], documents, neutralise(question.strip()))
     return [*prefix(language), Message(role="user", text=last)]
-
-
-def abstains(text: str) -> bool:
-    """Say whether an answer, or one sentence of it, says that the documents do not answer."""
-    plain = " ".join(text.split())
-    return _bare(plain) in _BARE_ABSTENTIONS or _ABSTAINING.match(plain) is not None
-
-
-def may_abstain(begun: str) -> bool:
-    """Say whether an answer that begins so may still turn out to be the abstention."""
-    bare = _bare(begun)
-    return any(abstention.startswith(bare) for abstention in _BARE_ABSTENTIONS)
 
 
 def _turn(texts: _Texts, documents: Sequence[str], question: str) -> str:
@@ -150,14 +129,7 @@ def _document(marker: int, title: str, text: str) -> str:
     return f"<doc {marker}> {neutralise(title)}\n{neutralise(text)}\n</doc>"
 
 
-def _title(evidence: Evidence) -> str:
+def _title(evidence: Evidence, heeded: Callable[[str], str]) -> str:
     parts = [evidence.hit.document.title, *evidence.hit.chunk.heading]
     kept = [part for at, part in enumerate(parts) if part and part not in parts[:at]]
-    return " › ".join(" ".join(part.split()) for part in kept)
-
-
-def _bare(text: str) -> str:
-    return _SPACE.sub("", text).rstrip("。.").casefold()
-
-
-_BARE_ABSTENTIONS = frozenset(_bare(text) for text in ABSTENTION.values())
+    return " › ".join(heeded(" ".join(part.split())) for part in kept)

@@ -1,7 +1,10 @@
 """Tells by words alone what no document can answer.
 
-Small talk: greetings, thanks, assent, laughter, parting, mere signs. The present moment: today's
-weather, the time, the date.
+Small talk: greetings, thanks, assent, laughter, wishes, parting, mere signs; what is said in a
+group and to nobody (lunch, going home, ``+1``, links without a word); questions about the assistant
+itself. The present moment: today's weather, the time, the date.
+
+A word that may be looked for is never small talk by itself: 打卡, 红包 and 沙发 are left out.
 """
 
 from __future__ import annotations
@@ -31,7 +34,19 @@ _PHRASES = (
     " got_it i_see understood all_right alright wow well_done never_mind nevermind"
     # parting
     " 再见 拜拜 拜 回见 下次见 明天见 bye bye_bye goodbye see_you see_you_later"
-    " see_you_tomorrow"
+    " see_you_tomorrow ttyl cya"
+    # wishes
+    " 恭喜 恭喜恭喜 祝贺 生日快乐 新年快乐 新年好 节日快乐 中秋快乐 国庆快乐 圣诞快乐 春节快乐"
+    " 元旦快乐 周末愉快 周末快乐 一路平安 早日康复 congrats congratulations happy_birthday"
+    " happy_new_year merry_christmas good_luck get_well_soon have_a_nice_day have_a_good_day"
+    " have_a_great_day have_a_nice_weekend have_a_good_weekend have_a_good_one nice_to_meet_you"
+    # joining in, wondering, waiting
+    " 同问 同求 同感 同意 赞同 我也是 俺也一样 附议 路过 围观 前排围观 支持一下 笑死 笑死我 绝了"
+    " 真香 羡慕 酸了 无语 服了 醉了 我去 我晕 天哪 天啊 牛逼 yyds 真的吗 真的假的 是吗 不是吧"
+    " 随便 都行 无所谓 不知道 稍等 等一下 等下 等等 马上 马上来 来了 我来了 me_too same_here"
+    " agreed exactly indeed interesting wonderful amazing awesome_work nice_one good_job good_point"
+    " well_said brb gtg g2g afk omg wtf lmao rofl ikr wait_a_minute one_moment"
+    " just_a_moment no_idea who_knows really for_real no_way"
 )
 _TAILS = (
     "了 啦 啊 呀 哦 哈 呢 吧 嘛 你 您 你们 您们 大家 小助手 助手 机器人 问渠 朋友 朋友们"
@@ -52,6 +67,48 @@ def _longest_first(phrases: str) -> str:
     )
 
 
+_YOU_ALL = "大家|各位|兄弟们?|姐妹们?|同学们|小伙伴们?|朋友们?|你们|咱们?|我们|家人们"
+_WHEN = "今天|今晚|明天|中午|早上|晚上|下午|周末|待会儿?|一会儿?|等会儿?"
+_MOODS = "累|困|饿|热|冷|烦|无聊|开心|忙|惨|难受|卷"
+_GROUP = re.compile(
+    # What is eaten: said to somebody, or in a word that one uses only in talk.
+    rf"(?:(?:{_YOU_ALL})(?:{_WHEN}|都|想|一起|去|一般)*(?:吃|喝)(?:点|些)?(?:啥|什么|饭)"
+    rf"|(?:{_WHEN})*吃点?啥)(?:好|去|呢|呀|啊|了|吗|没|没有)*"
+    # Coming and going, moods, plans.
+    r"|(?:大家|各位|你们?)?都?(?:吃过?|吃饭|下班|到家|起床|睡)了(?:吗|没|没有|么)"
+    r"|(?:我|俺)?(?:也|先|要|得|准备)*"
+    r"(?:下班|撤|溜|闪|睡觉?|去?吃饭|干饭|去?开会|回家)去?(?:了|啦|咯|喽)+"
+    rf"|(?:我|今天|最近|大家|都|感觉)*(?:好|太|真的?|有点)+(?:{_MOODS})(?:了|啊|呀|哦|呢|哈|吧)*"
+    rf"|(?:我|今天|都|快)*(?:{_MOODS})死(?:我|了|啦)+"
+    rf"|(?:{_WHEN}|下班)*(?:有没有人|有人|谁|一起|要不要|{_YOU_ALL})(?:{_WHEN}|下班|一起|想|去|来|约)*"
+    r"(?:打球|开黑|吃饭|喝酒|喝咖啡|喝奶茶|拼车|拼单|聚餐|撸串|吃火锅|打牌|打游戏|爬山|逛街|唱歌|看电影)"
+    r"(?:去|吗|么|不|呀|啊|呢|吧|的)*"
+    r"|(?:what's|what is|whats) for (?:lunch|dinner|breakfast)(?: today)?"
+    r"|(?:anyone|anybody|who's|who is)(?: else)?(?: up| in| down)? for (?:a )?(?:quick )?"
+    r"(?:lunch|dinner|coffee|tea|beers?|drinks?|pizza|game|walk)(?: today| tonight| later)?"
+    r"|let'?s (?:grab|get|have) (?:a |some )?(?:lunch|dinner|coffee|beers?|drinks?)"
+    r"|(?:i am|i'm|im)?(?: ?(?:so+|too|very))+ (?:tired|hungry|bored|sleepy)(?: today| now)?"
+    r"|(?:i am|i'm|im) (?:tired|hungry|bored|sleepy|back|off|leaving|going home|on my way)(?: now)?"
+    r"|(?:what's|whats|what is) up(?: guys| everyone)?|sup|long time no see"
+    r"|how (?:are|r) (?:you|u)(?: doing)?(?: today)?"
+    r"|how(?:'s| is) (?:it going|everyone|everything)(?: today)?"
+    # The assistant itself.
+    r"|(?:请问)?(?:你|您)(?:是谁|叫什么(?:名字)?|会做?什么|能[做干]什么|能干嘛|是(?:机器人|真?人|ai)吗|好吗)"
+    r"(?:呀|啊|呢)?"
+    r"|who are you|what(?:'s| is) your name|what can you do"
+    r"|are you (?:an? )?(?:robot|bot|human|real|ai|person)"
+)
+_LINK = re.compile(r"(?:https?://|www\.)[!-~]+")
+_POINTING = re.compile(
+    r"(?:看看|看下|看一下|分享|分享一下|转发|转一下|推荐|推荐一下)?(?:这个|这篇|这篇文章|一个|链接|一下)?"
+    r"|fyi|(?:look at|check)(?: out)?(?: this)?(?: out)?|this|link"
+)
+_ASIDE = re.compile(
+    r"(?:^|(?<=\s))@[^\s@]{1,24}(?=\s|$)"  # somebody who is addressed
+    "|\\[[\u4e00-\u9fff]{1,4}\\]"  # [微笑]: a picture, as chat programs write it
+    r"|(?:^|(?<=\s))\+1+(?=\W|$)"
+)
+
 _WORD_ENDS = r"(?![a-z0-9'])"
 _PHRASE = re.compile(rf" ?(?:{_longest_first(_PHRASES)}|{_SOUNDS}){_WORD_ENDS}")
 _TAIL = re.compile(rf" ?(?:{_longest_first(_TAILS)}){_WORD_ENDS}")
@@ -65,9 +122,12 @@ def is_small_talk(text: str) -> bool:
     Everything it says must be: "hello" is, "hello, how do I install it?" is not, nor is a word
     that may be looked for.
     """
-    words = _SIGNS.sub(" ", fold(text)).strip()
+    unlinked, links = _LINK.subn(" ", fold(text))
+    words = _SIGNS.sub(" ", _ASIDE.sub(" ", unlinked)).strip()
     if len(words) > _LONGEST:
         return False
+    if _GROUP.fullmatch(words) or (links and _POINTING.fullmatch(words)):
+        return True
     # Phrase by phrase and never back: a pattern for the whole would try every way to cut 哈哈哈哈.
     position, after_phrase = 0, False
     while position < len(words):

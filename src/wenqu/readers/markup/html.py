@@ -16,6 +16,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.builder import DocumentBuilder, collapse, join_lines, only_text, table_row
 from wenqu.readers.encoding import decode, looks_binary
+from wenqu.readers.markup.hidden import drop_unseen
 from wenqu.readers.markup.text import chinese_heading_level
 from wenqu.text.markup import shallow
 from wenqu.types import BlockKind
@@ -41,7 +42,6 @@ _SILENT = (
     "[hidden]", "[role=navigation]", "[role=search]", "[role=banner]", "[role=contentinfo]",
     "[role=dialog]", "[role=alertdialog]",
 )  # fmt: skip
-_HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # Names that sites, generators and wikis agree on for what is not content.
 _CHROME = frozenset(
     {"breadcrumb", "breadcrumbs", "cookie-banner", "cookie-notice", "footer", "header-links",
@@ -118,7 +118,7 @@ class Collector:
 class HtmlReader:
     """Reads HTML, also under another name when its first bytes say that it is."""
 
-    name = "html/2"
+    name = "html/3"
 
     def accepts(self, sample: Sample) -> bool:
         """Take what begins as HTML does, or has the suffix and may be text."""
@@ -222,6 +222,7 @@ def _is_within(node: LexborNode, outer: LexborNode) -> bool:
 
 
 def _drop_silent(body: LexborNode) -> None:
+    drop_unseen(body)
     for selector in _SILENT:
         for node in body.css(selector):
             node.decompose()
@@ -229,9 +230,6 @@ def _drop_silent(body: LexborNode) -> None:
     stands_in = body.css("noscript")
     if _size(body) > 2 * sum(map(_size, stands_in)):
         for node in stands_in:
-            node.decompose()
-    for node in body.css("[style]"):
-        if _HIDDEN_STYLE.search(node.attributes.get("style") or ""):
             node.decompose()
 
 

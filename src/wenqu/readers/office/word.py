@@ -44,7 +44,7 @@ class WordReader:
         readers: Returns the readers to choose from for files inside the document.
     """
 
-    name = "word/1"
+    name = "word/2"
 
     def __init__(self, readers: Callable[[], Sequence[Reader]]) -> None:
         self._readers = readers

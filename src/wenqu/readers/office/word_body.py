@@ -27,6 +27,7 @@ from wenqu.readers.office.word_elements import (
     heading_level,
     is_contents,
     is_placeholder,
+    is_unseen,
     row_cells,
     table_rows,
 )
@@ -293,7 +294,8 @@ class Body:
         properties = child(node, "w:rPr")
         styled = self._around.styles.run(value(properties, "w:rStyle"))
         hidden = is_on(properties, "w:vanish")
-        if styled.hidden if hidden is None else hidden:
+        hidden = styled.hidden if hidden is None else hidden
+        if hidden or is_unseen(node, on_paper=not self._inside):
             # A mark of a field counts also where it is hidden.
             for entry in node:
                 if tag(entry) in {"w:fldChar", "w:instrText"}:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from wenqu.readers.builder import collapse
 from wenqu.readers.office.package import attribute, tag
-from wenqu.readers.office.word_styles import BODY_LEVEL, Style, child, is_on, value, whole
+from wenqu.readers.office.word_styles import (
+    BODY_LEVEL,
+    Style,
+    child,
+    half_points,
+    is_on,
+    value,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +32,7 @@ __all__ = [
     "heading_level",
     "is_contents",
     "is_placeholder",
+    "is_unseen",
     "row_cells",
     "table_rows",
 ]
@@ -31,6 +40,7 @@ __all__ = [
 OUTSIDE = re.compile(r"(?:https?|ftps?)://", re.IGNORECASE)
 """How an address begins that leads out of the document."""
 
+_SPECK = 1.0  # points
 _ADDRESS = re.compile(
     r"\A\s*(?:HYPERLINK|INCLUDETEXT|INCLUDEPICTURE|IMPORT|LINK|DDE|DDEAUTO|RD)\b[^\"]*"
     r"\"((?:https?|ftps?)://[^\"\s]+)\"",
@@ -74,6 +84,32 @@ def chosen(node: Element) -> Element | None:
         if tag(way) == "mc:Choice" and len(way):
             return way
     return ways[-1] if ways else None
+
+
+def is_unseen(run: Element, *, on_paper: bool) -> bool:
+    """Say whether a run's own letters cannot be seen: of a point at most, or white on white.
+
+    Args:
+        run: A run of a paragraph.
+        on_paper: It stands in no table, box or note, whose ground may have a colour.
+    """
+    properties = child(run, "w:rPr")
+    size = half_points(value(properties, "w:sz"))
+    if size is not None and size <= _SPECK:
+        return True
+    colour = (value(properties, "w:color") or "").lower()
+    if colour != "ffffff" or not on_paper:
+        return False
+    # A ground of the page, of the paragraph or of its style may be dark.
+    if child(run.getroottree().getroot(), "w:background") is not None:
+        return False
+    above = run.getparent()
+    while above is not None and tag(above) != "w:p":
+        above = above.getparent()
+    around = child(above, "w:pPr")
+    grounds = (child(properties, "w:shd"), child(properties, "w:highlight"), child(around, "w:shd"))
+    styled = value(around, "w:pStyle") or value(properties, "w:rStyle")
+    return styled is None and all(ground is None for ground in grounds)
 
 
 def is_contents(control: Element) -> bool:
