@@ -146,13 +146,13 @@ class AppModels:
     def _new_chat_model(self) -> ChatModel | None:
         chat = self.settings.chat
         if chat.base_url is not None:
-            from wenqu.models.openai import OpenAIChat
+            from wenqu.models.openai import OpenAIChat, Patience
 
             return OpenAIChat(
                 base_url=chat.base_url,
                 model=chat.model or "default",
                 api_key=chat.api_key.get_secret_value() if chat.api_key else None,
-                timeout_s=chat.timeout_s,
+                patience=Patience(first_s=chat.timeout_s, next_s=chat.timeout_s),
             )
         from wenqu.models.catalog import find
         from wenqu.models.fetch import located

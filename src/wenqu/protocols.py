@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         KnowledgeBaseSettings,
         Message,
         Span,
+        Usage,
     )
 
     Vectors = NDArray[np.float32]
@@ -172,8 +173,20 @@ class ChatModel(Protocol):
     def evidence_tokens(self) -> int:
         """Tokens of evidence that the model reads in good time on this machine."""
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncIterator[str]:
+    def stream(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> AsyncIterator[str]:
         """Yield the reply in pieces as they come; closing the iterator stops the model.
+
+        Args:
+            messages: The conversation so far; the last one is answered.
+            max_tokens: Longest reply.
+            on_usage: Told, before the reply ends, of the tokens that were read and written, where
+                the model says.
 
         Raises:
             ChatError: The model failed; what was yielded before stands.

@@ -414,10 +414,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens that a chat model read and wrote, as it reports them (0 where it does not)."""
+    """Tokens that a chat model read and wrote, as it reports them (0 where it does not).
+
+    ``model`` names the one that answered, where there were several to ask.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
