@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wenqu.types import (
         Block,
         Chunk,
+        Conversation,
         Document,
         DocumentInfo,
         Hit,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         KnowledgeBaseSettings,
         Message,
         Span,
+        Turn,
         Usage,
     )
 
@@ -38,6 +40,7 @@ __all__ = [
     "Change",
     "ChangeLog",
     "ChatModel",
+    "ConversationStore",
     "DocumentStore",
     "Embedder",
     "Index",
@@ -379,6 +382,46 @@ class ChangeLog(Protocol):
 
     async def document_chunks(self, kb: int, document_id: str) -> Sequence[Chunk]:
         """Return the chunks of one document, in order; none when there is no such document."""
+
+
+class ConversationStore(Protocol):
+    """Conversations with all their turns, also those of branches that were left."""
+
+    async def create(self, kb_name: str | None = None, owner: str = "") -> Conversation:
+        """Begin a conversation; plain chat without a knowledge base."""
+
+    async def get(self, conversation: str, owner: str | None = None) -> Conversation:
+        """Return it with the turns of the branch in use; of ``owner`` where given.
+
+        Raises:
+            NotFoundError: There is none of that id, or it is another's.
+        """
+
+    async def add(self, conversation: str, turn: Turn) -> None:
+        """Keep a turn after its parent, and make its branch the one in use.
+
+        Raises:
+            NotFoundError: The conversation is gone.
+        """
+
+    async def go_to(self, conversation: str, turn: str | None) -> None:
+        """Make the branch that ends with ``turn`` the one in use; None goes before the first.
+
+        Raises:
+            NotFoundError: There is no such turn.
+        """
+
+    async def summarise(self, conversation: str, summary: str, turn: str) -> None:
+        """Keep what tells of the turns up to ``turn``."""
+
+    async def list(self, owner: str | None = None) -> Sequence[Conversation]:
+        """Return all without their turns, the last used first; those of ``owner`` where given."""
+
+    async def delete(self, conversations: Collection[str]) -> int:
+        """Delete them with their turns; return how many there were."""
+
+    async def expire(self, before: str, owner: str = "") -> int:
+        """Delete those of ``owner`` that were last used before a moment in ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ __all__ = [
     "ChunkStrategy",
     "Chunking",
     "Citation",
+    "Conversation",
     "Document",
     "DocumentInfo",
     "Evidence",
@@ -50,6 +51,7 @@ __all__ = [
     "Span",
     "Stage",
     "Trace",
+    "Turn",
     "Usage",
     "chunk_id",
     "document_id",
@@ -436,6 +438,43 @@ class Answer:
     trace: Trace = field(default_factory=Trace)
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question in a conversation, and what came of it.
+
+    ``outcome`` is an ``Outcome``, or ``chat`` where no documents were asked, or ``stopped`` or
+    ``failed`` where ``answer`` has only what had been said by then. ``answer_id`` names the record
+    of an answer, where one is kept. ``detail`` holds what doors show of it; only what JSON has.
+    """
+
+    id: str
+    question: str
+    answer: str
+    outcome: str
+    parent: str | None = None
+    answer_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Turns that follow one another, oldest first, on the branch that was last used.
+
+    ``kb_name`` is None in a plain chat. ``summary`` tells of the turns up to ``summarised``.
+    """
+
+    id: str
+    kb_name: str | None = None
+    owner: str = ""
+    title: str = ""
+    turns: tuple[Turn, ...] = ()
+    summary: str = ""
+    summarised: str | None = None
+    created_at: str = ""
+    used_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
