@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wenqu.stores.bases import DatabaseKnowledgeBases
     from wenqu.stores.blobs import Blobs
     from wenqu.stores.changes import DatabaseChangeLog
+    from wenqu.stores.conversations import DatabaseConversations
     from wenqu.stores.database import Database
     from wenqu.stores.documents import DatabaseDocuments
     from wenqu.types import KnowledgeBase
@@ -77,6 +78,13 @@ class AppParts(AppModels):
         from wenqu.stores.changes import DatabaseChangeLog
 
         return DatabaseChangeLog(self.database)
+
+    @cached_property
+    def conversations(self) -> DatabaseConversations:
+        """Conversations and their turns."""
+        from wenqu.stores.conversations import DatabaseConversations
+
+        return DatabaseConversations(self.database)
 
     @cached_property
     def blobs(self) -> Blobs:

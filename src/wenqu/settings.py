@@ -77,6 +77,21 @@ class ChatSettings(_Section):
     )
 
 
+class ConversationSettings(_Section):
+    """What a conversation remembers, and for how long it is kept."""
+
+    history_tokens: int = Field(
+        default=1000,
+        ge=100,
+        description="tokens of earlier turns that a model is told in full",
+    )
+    max_tokens: int = Field(default=800, ge=16, description="longest reply of a plain chat")
+    idle_minutes: float = Field(
+        default=60.0, gt=0, description="minutes after which an idle conversation is deleted"
+    )
+    system_prompt: str = Field(default="", description="what a plain chat begins with")
+
+
 class ChunkSettings(_Section):
     """How documents are cut; a knowledge base may do otherwise (`wenqu kb set`)."""
 
@@ -155,6 +170,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     models: ModelsSettings = ModelsSettings()
     chat: ChatSettings = ChatSettings()
+    conversation: ConversationSettings = ConversationSettings()
     chunk: ChunkSettings = ChunkSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     read: ReadSettings = ReadSettings()

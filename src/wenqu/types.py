@@ -364,12 +364,16 @@ class Message:
 
 
 class Outcome(StrEnum):
-    """How a question ended. Refusing is an outcome, not an error."""
+    """How a question ended. Refusing is an outcome, not an error.
+
+    ``chat`` is a reply of the model alone, for which no documents were asked.
+    """
 
     ANSWERED = "answered"
     NO_EVIDENCE = "no_evidence"
     OUT_OF_SCOPE = "out_of_scope"
     NOT_A_QUESTION = "not_a_question"
+    CHAT = "chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,6 +442,7 @@ class Answer:
     trace: Trace = field(default_factory=Trace)
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
