@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wenqu.errors import ModelError
+from wenqu.errors import ModelError, ModelMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -111,6 +111,22 @@ class AppModels:
             with suppress(ModelError):
                 await asyncio.to_thread(self.pull, OCR_MODEL)
             self._ocr_sought = True
+
+    async def use_chat_model(self, name: str) -> None:
+        """Let another model answer from now on: one of the catalog, or of the server in use.
+
+        Raises:
+            NotFoundError: The catalog has no such model.
+            ModelMissingError: It is not on this machine.
+        """
+        chat = self.settings.chat.model_copy(update={"model": name})
+        self.settings = self.settings.model_copy(update={"chat": chat})
+        new = self._new_chat_model()
+        if new is None:
+            raise ModelMissingError("error.model_missing", name=name)
+        old, self._chat = self._chat, new
+        if old is not None:
+            await old.close()
 
     def chat_model(self) -> ChatModel | None:
         """Return the chat model, or None where none is configured or on this machine."""

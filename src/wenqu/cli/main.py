@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wenqu.cli import chat
 from wenqu.cli.session import (
     Exit,
     HomeOption,
@@ -41,6 +42,7 @@ models_app = typer.Typer(help=system_text("cli.models.help"), no_args_is_help=Tr
 app.add_typer(kb_app, name="kb")
 app.add_typer(doc_app, name="doc")
 app.add_typer(models_app, name="models")
+app.command(help=system_text("cli.chat.help"))(chat.chat)
 
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[
