@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wenqu.cli import chat
+from wenqu.cli import chat, load
 from wenqu.cli.session import (
     Exit,
     HomeOption,
@@ -43,6 +43,7 @@ app.add_typer(kb_app, name="kb")
 app.add_typer(doc_app, name="doc")
 app.add_typer(models_app, name="models")
 app.command(help=system_text("cli.chat.help"))(chat.chat)
+app.command(help=system_text("cli.load.help"))(load.load)
 
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[
