@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from wenqu import messages
 from wenqu.errors import InputError, ModelMissingError, NotFoundError
 from wenqu.options import AskOptions
+from wenqu.payloads import conversation_payload
 from wenqu.text.commands import Command, parse
 from wenqu.types import Message
 
@@ -135,7 +136,9 @@ class Conversing:
             NotFoundError: There is none of that id.
         """
         talk = await self._app.conversations.get(conversation)
-        return _as_json(talk) if form == "json" else _as_markdown(talk, language)
+        if form == "json":
+            return json.dumps(conversation_payload(talk), ensure_ascii=False, indent=2) + "\n"
+        return _as_markdown(talk, language)
 
     async def close(self) -> None:
         """Stop what goes on in the background."""
@@ -189,28 +192,6 @@ def _meant(talk: Conversation, turn: str | None) -> Turn:
         if one.id == turn:
             return one
     raise NotFoundError("error.turn_missing", id=turn or "–")
-
-
-def _as_json(talk: Conversation) -> str:
-    shown = {
-        "id": talk.id,
-        "kb": talk.kb_name,
-        "title": talk.title,
-        "created_at": talk.created_at,
-        "turns": [
-            {
-                "id": turn.id,
-                "question": turn.question,
-                "answer": turn.answer,
-                "outcome": turn.outcome,
-                "answer_id": turn.answer_id,
-                "created_at": turn.created_at,
-                **turn.detail,
-            }
-            for turn in talk.turns
-        ],
-    }
-    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
 
 
 def _as_markdown(talk: Conversation, language: Language) -> str:
