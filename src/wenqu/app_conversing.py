@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -12,7 +13,7 @@ from wenqu import messages
 from wenqu.errors import InputError, ModelMissingError, NotFoundError
 from wenqu.options import AskOptions
 from wenqu.payloads import conversation_payload
-from wenqu.text.commands import Command, parse
+from wenqu.text.conversation import CommandName, command
 from wenqu.types import Message
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ class Conversing:
         *,
         owner: str | None = None,
     ) -> AsyncGenerator[AnswerEvent]:
-        """Take a line of a conversation: answer it, or do what it commands; see ``text.commands``.
+        """Take a line of a conversation, and yield the events of ``App.ask``.
 
-        Events are those of ``App.ask``. The turn is kept, however it ends.
+        ``/kb QUESTION`` asks the documents whatever was said before, and then joins the history;
+        ``/clear`` forgets what was said, and yields nothing; see ``text.conversation``. Any other
+        line is said as it stands. The turn is kept, however it ends.
 
         Args:
             conversation: Its id.
@@ -84,19 +87,22 @@ class Conversing:
             ModelMissingError: A plain chat has no model to talk to.
         """
         talk = await self._app.conversations.get(conversation, owner)
-        said = parse(line)
-        if said.command is Command.CLEAR:
+        said = command(line)
+        if said is not None and said.name is CommandName.CLEAR:
             await self._app.conversations.go_to(talk.id, None)
             return
-        if not said.text:
+        alone = said is not None and said.name is CommandName.BASE
+        question = said.rest if said is not None and alone else line.strip()
+        if not question:
             raise InputError("error.question_empty")
         events = (
-            self._chat(talk, said.text)
-            if talk.kb_name is None and said.command is Command.SAY
-            else self._documents(talk, said.text, how, alone=said.command is Command.ASK_DOCUMENTS)
+            self._chat(talk, question)
+            if talk.kb_name is None and not alone
+            else self._documents(talk, question, how, alone=alone)
         )
-        async for event in self._converser.kept(talk, said.text, events):
-            yield event
+        async with aclosing(self._converser.kept(talk, question, events)) as stream:
+            async for event in stream:
+                yield event
         if (chat := self._app.chat_model()) is not None:
             self.summariser.begin(await self._app.conversations.get(talk.id), chat)
 
@@ -124,8 +130,10 @@ class Conversing:
         talk = await self._app.conversations.get(conversation, owner)
         meant = _meant(talk, turn)
         await self._app.conversations.go_to(talk.id, meant.parent)
-        async for event in self.say(talk.id, line or meant.question, how, owner=owner):
-            yield event
+        said = self.say(talk.id, line or meant.question, how, owner=owner)
+        async with aclosing(said) as stream:
+            async for event in stream:
+                yield event
 
     async def export(
         self, conversation: str, form: Literal["markdown", "json"], language: Language
@@ -173,16 +181,18 @@ class Conversing:
         told = self._told(talk)
         if system:
             told = (Message(role="system", text=system), *told)
-        async for event in self._converser.chat(chat, told, question):
-            yield event
+        async with aclosing(self._converser.chat(chat, told, question)) as stream:
+            async for event in stream:
+                yield event
 
     async def _documents(
         self, talk: Conversation, question: str, how: AskOptions | None, *, alone: bool
     ) -> AsyncGenerator[AnswerEvent]:
         told = () if alone else self._told(talk)
         how = replace(how or AskOptions(), history=told)
-        async for event in self._ask(talk.kb_name, question, how):
-            yield event
+        async with aclosing(self._ask(talk.kb_name, question, how)) as stream:
+            async for event in stream:
+                yield event
 
 
 def _meant(talk: Conversation, turn: str | None) -> Turn:

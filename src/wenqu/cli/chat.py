@@ -13,6 +13,7 @@ import typer
 
 from wenqu.cli.session import HomeOption, Session, system_text
 from wenqu.errors import WenquError
+from wenqu.text.conversation import CommandName, command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from wenqu.app import App
     from wenqu.options import AskOptions
+    from wenqu.text.conversation import Command
     from wenqu.types import Answer, AnswerEvent, Conversation
 
 __all__ = ["chat"]
@@ -63,12 +65,13 @@ class _Chat:
         self._talk = talk
         self._use_llm = use_llm
         self._last: Answer | None = None
-        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
-            "/help": self._help,
-            "/sources": self._sources,
-            "/model": self._model,
-            "/retry": self._retry,
-            "/export": self._export,
+        self._commands: dict[CommandName, Callable[[str], Awaitable[None]]] = {
+            CommandName.HELP: self._help,
+            CommandName.SOURCES: self._sources,
+            CommandName.MODEL: self._model,
+            CommandName.RETRY: self._retry,
+            CommandName.EXPORT: self._export,
+            CommandName.UNKNOWN: self._help,
         }
 
     async def run(self) -> None:
@@ -82,16 +85,16 @@ class _Chat:
             self._session.out.print(f"{turn.answer}\n", markup=False)
         async with aclosing(lines):
             async for line in lines:
-                if line.strip() in {"/exit", "/quit"}:
+                said = command(line)
+                if said is not None and said.name is CommandName.QUIT:
                     break
-                await self._take(line)
+                await self._take(line, said)
         self._session.note("cli.chat.goodbye", id=self._talk.id)
 
-    async def _take(self, line: str) -> None:
-        name, _, rest = line.strip().partition(" ")
+    async def _take(self, line: str, said: Command | None) -> None:
         try:
-            if command := self._commands.get(name):
-                await command(rest.strip())
+            if said is not None and (work := self._commands.get(said.name)):
+                await work(said.rest)
             elif line.strip():
                 await self._answer(
                     lambda: self._app.conversing.say(self._talk.id, line, self._how())
@@ -208,7 +211,8 @@ class _Chat:
 
         home = self._app.settings.home
         home.mkdir(parents=True, exist_ok=True)
-        words = [*self._commands, "/kb", "/clear", "/exit", "清空对话历史"]
+        known = [name for name in CommandName if name is not CommandName.UNKNOWN]
+        words = [*(f"/{name}" for name in known), "清空对话历史"]
         return PromptSession(
             history=FileHistory(str(home / "chat_history")),
             auto_suggest=AutoSuggestFromHistory(),

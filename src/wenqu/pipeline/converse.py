@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from wenqu.errors import ModelError
 from wenqu.payloads import citation_payload
@@ -74,9 +74,10 @@ class Converser:
         prompt = [*told, Message(role="user", text=question)]
         said = ""
         reply = chat.stream(prompt, self._max_tokens, on_usage=usages.append)
-        async for piece in reply:
-            said += piece
-            yield AnswerText(text=piece)
+        async with aclosing(cast("AsyncGenerator[str]", reply)) as pieces:
+            async for piece in pieces:
+                said += piece
+                yield AnswerText(text=piece)
         usage = usages[-1] if usages else Usage()
         yield AnswerFinished(
             answer=Answer(

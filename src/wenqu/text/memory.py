@@ -1,14 +1,14 @@
 """What a model is told of a conversation so far: recent turns as they were, the rest in brief.
 
-Answers are told without their markers: ``[2]`` meant a source that the model no longer sees, and
+Answers are told without their references: ``[2]`` meant a source that the model no longer sees, and
 would be copied as one that it does.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from wenqu.text.conversation import without_references
 from wenqu.types import Message
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from wenqu.types import Language, Turn
 
-__all__ = ["messages_of", "recent", "summary_request", "tokens_of", "without_markers"]
+__all__ = ["messages_of", "recent", "summary_request", "tokens_of"]
 
-_MARKERS = re.compile(r"[ \t]*\[\d{1,3}\]")
 _CHARACTERS_A_TOKEN = 4
 _TURN_TOKENS = 8  # what a chat template puts around a question and its answer
 
@@ -37,11 +36,6 @@ _SUMMARY = {
     ),
 }
 _RECALLED = {"zh": "此前对话的概要：{summary}", "en": "What was said before, in brief: {summary}"}
-
-
-def without_markers(text: str) -> str:
-    """Return an answer without its markers."""
-    return _MARKERS.sub("", text)
 
 
 def tokens_of(text: str) -> int:
@@ -69,7 +63,7 @@ def messages_of(turns: Sequence[Turn], summary: str, language: Language) -> list
     told = [Message(role="system", text=_RECALLED[language].format(summary=summary))]
     for turn in turns:
         told.append(Message(role="user", text=turn.question))
-        told.append(Message(role="assistant", text=without_markers(turn.answer)))
+        told.append(Message(role="assistant", text=without_references(turn.answer)))
     return told if summary else told[1:]
 
 
@@ -78,7 +72,7 @@ def summary_request(turns: Sequence[Turn], summary: str, language: Language) -> 
     instructions, so_far, question, answer = _SUMMARY[language]
     lines = [f"{so_far}{summary}"] if summary else []
     for turn in turns:
-        lines += [question + turn.question, answer + without_markers(turn.answer)]
+        lines += [question + turn.question, answer + without_references(turn.answer)]
     return [
         Message(role="system", text=instructions),
         Message(role="user", text="\n".join(lines)),
