@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wenqu.cli import chat, conversation, load
+from wenqu.cli import chat, conversation, llm, load
 from wenqu.cli.session import (
     Exit,
     HomeOption,
@@ -43,6 +43,7 @@ app.add_typer(kb_app, name="kb")
 app.add_typer(doc_app, name="doc")
 app.add_typer(models_app, name="models")
 app.add_typer(conversation.app, name="conversation")
+app.add_typer(llm.app, name="llm")
 app.command(help=system_text("cli.chat.help"))(chat.chat)
 app.command(help=system_text("cli.load.help"))(load.load)
 
