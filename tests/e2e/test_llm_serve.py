@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,11 +22,15 @@ from llama_index.llms.openai_like import OpenAILike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from openai.types.chat import ChatCompletionMessageParam
 
 MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 KEY = "sk-made"
 PROMPT = "Count from 1 to 9, with commas, and nothing else."
+
+TRANSFORMERS = os.environ.get("WENQU_TEST_TRANSFORMERS")
+"""The ``bin`` folder of an environment with transformers[serving] and torch."""
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +39,19 @@ pytestmark = pytest.mark.slow
 def url(models_dir: Path) -> Iterator[str]:
     if not (models_dir / f"{MODEL}.gguf").is_file():
         pytest.skip("the default chat model is not here: `wenqu models pull` fetches it")
+    told = {"WENQU_MODELS__DIR": str(models_dir), "LLM_SERVE_KEY": KEY}
+    with served("--parallel", "3", "--context", "1024", **told) as address:
+        yield address
+
+
+@contextmanager
+def served(*arguments: str, **told: str) -> Iterator[str]:
+    """Run ``wenqu llm serve`` until the block ends; give its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "wenqu", "llm", "serve", "--port", str(port)]
-    command += ["--parallel", "3", "--context", "1024"]
+    command = [sys.executable, "-m", "wenqu", "llm", "serve", "--port", str(port), *arguments]
     own = {name: value for name, value in os.environ.items() if not name.startswith("WENQU_")}
-    environment = {**own, "WENQU_MODELS__DIR": str(models_dir), "LLM_SERVE_KEY": KEY}
-    with subprocess.Popen(command, env=environment) as process:
+    with subprocess.Popen(command, env={**own, **told}) as process:
         address = f"http://127.0.0.1:{port}"
         _wait(f"{address}/health", process)
         yield f"{address}/v1"
@@ -135,3 +147,27 @@ def test_without_the_key_nothing_is_answered(url: str) -> None:
         client.chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "hi"}], max_tokens=1
         )
+
+
+@pytest.mark.skipif(
+    TRANSFORMERS is None, reason="set WENQU_TEST_TRANSFORMERS to a bin folder with transformers"
+)
+def test_a_tiny_model_is_served_by_transformers(tmp_path: Path) -> None:
+    bin_folder, model = str(TRANSFORMERS), tmp_path / "tiny"
+    writer = Path(__file__).with_name("tiny_transformer.py")
+    subprocess.run([f"{bin_folder}/python", writer, model], check=True)  # ours
+    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    with (
+        served(str(model), "--backend", "transformers", PATH=path) as url,
+        openai.OpenAI(base_url=url, api_key="none", timeout=60) as client,
+    ):
+        messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
+        name = str(model)
+        whole = client.chat.completions.create(model=name, messages=messages, max_tokens=5)
+        assert whole.usage is not None
+        assert whole.usage.completion_tokens == 5
+        pieces = client.chat.completions.create(
+            model=name, messages=messages, max_tokens=5, stream=True
+        )
+        assert [piece for piece in pieces if piece.choices and piece.choices[0].delta.content]
+        assert client.models.list()

@@ -55,7 +55,14 @@ def test_ollama_is_told_by_its_environment_and_fetches_the_model(programs: Path)
     assert planned.url == "http://[::1]:11434/v1"
 
 
-def test_transformers_batches_continuously_and_quantises(programs: Path) -> None:
+def test_transformers_batches_continuously_on_a_gpu_and_quantises(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        "--continuous-batching"
+        not in launch(Backend.TRANSFORMERS, ServeOptions(model="m", name="m")).command
+    )
+    monkeypatch.setattr(serving, "_has_gpu", lambda: True)
     wanted = ServeOptions(model="org/model", name="m", bits=4, dtype="bfloat16")
     command = launch(Backend.TRANSFORMERS, wanted).command
     assert command[:3] == (str(programs / "transformers"), "serve", "org/model")

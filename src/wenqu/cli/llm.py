@@ -96,6 +96,8 @@ def serve(  # noqa: PLR0913, PLR0917  # one parameter an option
         if dry_run:
             session.print_json({"command": planned.command, "url": planned.url})
             return
+        for folder in planned.folders:
+            folder.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(session, planned, wanted.name))
     except WenquError as error:
         fail(error, session.locale)

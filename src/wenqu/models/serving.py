@@ -77,14 +77,15 @@ class ServeOptions:
 class Launch:
     """A program to start: its command, what its environment has more, and where it answers.
 
-    ``health`` is a path that answers with success once it is ready. ``after`` are commands to run
-    then, in the same environment.
+    ``health`` is a path that answers with success once it is ready. ``folders`` must be there
+    before, and ``after`` are commands to run then, in the same environment.
     """
 
     command: tuple[str, ...]
     url: str
     health: str
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    folders: tuple[Path, ...] = ()
     after: tuple[tuple[str, ...], ...] = ()
 
 
@@ -131,10 +132,18 @@ def _transformers(wanted: ServeOptions) -> Launch:
         raise InputError("error.serve_no_key", backend="transformers")
     if wanted.gpus != 1:
         raise InputError("error.serve_no_gpus", backend="transformers")
-    command = [program, "serve", wanted.model, "--continuous-batching"]
+    command = [program, "serve", wanted.model]
+    # Its batching waits for ever where there is no GPU (transformers 5.17 on a CPU).
+    command += ["--continuous-batching"] if _has_gpu() else []
     command += ["--host", wanted.host, "--port", str(wanted.port), "--dtype", wanted.dtype]
     command += ["--quantization", _bits(wanted)] if wanted.bits else []
-    return Launch(command=tuple(command), url=f"http://{wanted.address}/v1", health="/health")
+    return Launch(
+        command=tuple(command),
+        url=f"http://{wanted.address}/v1",
+        health="/health",
+        # Without it, the list of models is an error of the server's (transformers 5.17).
+        folders=(Path(os.environ.get("HF_HUB_CACHE") or "~/.cache/huggingface/hub").expanduser(),),
+    )
 
 
 def _vllm(wanted: ServeOptions) -> Launch:
@@ -204,6 +213,10 @@ def _checked_bits(wanted: ServeOptions) -> int:
     if wanted.bits not in _BITS:
         raise InputError("error.serve_bits", bits=wanted.bits)
     return wanted.bits
+
+
+def _has_gpu() -> bool:
+    return any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
 
 
 def _free_memory() -> int | None:
