@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from wenqu.app_conversing import Conversing
     from wenqu.app_measuring import Measuring
     from wenqu.pipeline.ingest import FileOutcome, IngestReport
     from wenqu.protocols import ChatModel, Embedder
@@ -119,6 +120,19 @@ class App(AppParts):
         from wenqu.app_measuring import Measuring
 
         return Measuring(self, self._answering, __version__)
+
+    @cached_property
+    def conversing(self) -> Conversing:
+        """Conversations."""
+        from wenqu.app_conversing import Conversing
+
+        return Conversing(self, self.ask)
+
+    async def close(self) -> None:
+        """Close everything that was opened."""
+        if "conversing" in self.__dict__:
+            await self.conversing.close()
+        await super().close()
 
     # Adding and removing
 

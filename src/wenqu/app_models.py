@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wenqu.errors import ModelError
+from wenqu.errors import ModelError, ModelMissingError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wenqu.models.catalog import ModelEntry
     from wenqu.protocols import ChatModel, Embedder
-    from wenqu.settings import Settings
+    from wenqu.settings import ChatServer, Settings
     from wenqu.types import Document
 
     Read = Callable[[Path, str], Awaitable[Document]]
@@ -112,6 +112,22 @@ class AppModels:
                 await asyncio.to_thread(self.pull, OCR_MODEL)
             self._ocr_sought = True
 
+    async def use_chat_model(self, name: str) -> None:
+        """Let another model answer from now on: one of the catalog, or of the server in use.
+
+        Raises:
+            NotFoundError: The catalog has no such model.
+            ModelMissingError: It is not on this machine.
+        """
+        chat = self.settings.chat.model_copy(update={"model": name})
+        self.settings = self.settings.model_copy(update={"chat": chat})
+        new = self._new_chat_model()
+        if new is None:
+            raise ModelMissingError("error.model_missing", name=name)
+        old, self._chat = self._chat, new
+        if old is not None:
+            await old.close()
+
     def chat_model(self) -> ChatModel | None:
         """Return the chat model, or None where none is configured or on this machine."""
         if self._chat is None:
@@ -145,14 +161,29 @@ class AppModels:
 
     def _new_chat_model(self) -> ChatModel | None:
         chat = self.settings.chat
+        models = [self._chat_model_of(one) for one in (chat, *chat.fallback)]
+        there = [model for model in models if model is not None]
+        if len(there) < 2:  # noqa: PLR2004  # nothing to fall back to
+            return there[0] if there else None
+        from wenqu.models.fallback import FallbackChat
+
+        return FallbackChat(there)
+
+    def _chat_model_of(self, chat: ChatServer) -> ChatModel | None:
+        waits = self.settings.chat
         if chat.base_url is not None:
-            from wenqu.models.openai import OpenAIChat
+            from wenqu.models.openai import OpenAIChat, Patience
 
             return OpenAIChat(
                 base_url=chat.base_url,
                 model=chat.model or "default",
-                api_key=chat.api_key.get_secret_value() if chat.api_key else None,
-                timeout_s=chat.timeout_s,
+                api_key=_key(chat),
+                patience=Patience(
+                    first_s=waits.first_token_s,
+                    next_s=waits.timeout_s,
+                    retries=waits.retries,
+                    busy_s=waits.busy_s,
+                ),
             )
         from wenqu.models.catalog import find
         from wenqu.models.fetch import located
@@ -164,5 +195,26 @@ class AppModels:
         from wenqu.models.llamacpp import LlamaCppChat
 
         return LlamaCppChat(
-            path, name=entry.name, threads=self.settings.models.threads, timeout_s=chat.timeout_s
+            path,
+            name=entry.name,
+            threads=self.settings.models.threads,
+            timeout_s=waits.timeout_s,
         )
+
+
+def _key(chat: ChatServer) -> str | None:
+    """Return the key of a server, or None where it wants none.
+
+    Raises:
+        SettingsError: Its file cannot be read.
+    """
+    if chat.api_key is not None:
+        return chat.api_key.get_secret_value()
+    if chat.api_key_file is None:
+        return None
+    path = chat.api_key_file.expanduser()
+    try:
+        return path.read_text("utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "UTF-8"
+        raise SettingsError("error.chat_key_file", path=path, reason=reason) from None

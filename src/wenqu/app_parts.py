@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wenqu.stores.bases import DatabaseKnowledgeBases
     from wenqu.stores.blobs import Blobs
     from wenqu.stores.changes import DatabaseChangeLog
+    from wenqu.stores.conversations import DatabaseConversations
     from wenqu.stores.database import Database
     from wenqu.stores.documents import DatabaseDocuments
     from wenqu.stores.gates import DatabaseGates
@@ -103,6 +104,13 @@ class AppParts(AppModels):
         from wenqu.stores.answers import DatabaseAnswers
 
         return DatabaseAnswers(self.database)
+
+    @cached_property
+    def conversations(self) -> DatabaseConversations:
+        """Conversations and their turns."""
+        from wenqu.stores.conversations import DatabaseConversations
+
+        return DatabaseConversations(self.database)
 
     @cached_property
     def blobs(self) -> Blobs:

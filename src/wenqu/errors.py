@@ -8,6 +8,7 @@
     ├── ReadError                a file could not be read; costs that file and nothing else
     ├── SourceError              a page or a repository could not be fetched; likewise
     ├── IndexMismatchError       an index was made by another chunker, tokeniser or embedder
+    ├── BusyError                too many are waiting for an answer
     ├── StoreError               the database cannot be opened, read or written
     └── ModelError               a model cannot be had or run
         ├── ModelMissingError    it is not on this machine yet
@@ -25,6 +26,7 @@ from typing import ClassVar
 from wenqu import messages
 
 __all__ = [
+    "BusyError",
     "ChatError",
     "ConflictError",
     "DownloadError",
@@ -101,6 +103,15 @@ class SourceError(WenquError):
 
 class IndexMismatchError(WenquError):
     """An index was made by another chunker, tokeniser or embedder than those in use."""
+
+
+class BusyError(WenquError):
+    """Too many are waiting for an answer.
+
+    ``values`` has how many are ``ahead``, and the ``seconds`` after which to ask again.
+    """
+
+    retryable = True
 
 
 class StoreError(WenquError):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Chunk,
         Chunking,
         Citation,
+        Conversation,
         Document,
         DocumentInfo,
         Evidence,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "answer_payload",
     "chunk_payload",
+    "conversation_payload",
     "document_info_payload",
     "document_payload",
     "error_payload",
@@ -182,6 +184,28 @@ def knowledge_base_payload(kb: KnowledgeBase, chunking: Chunking) -> Payload:
         "chunk_strategy": chunking.strategy.value,
         "chunk_tokens": chunking.max_tokens,
         "chunk_overlap": chunking.shared,
+    }
+
+
+def conversation_payload(talk: Conversation) -> Payload:
+    """Return a conversation with the turns of the branch in use, oldest first."""
+    return {
+        "id": talk.id,
+        "kb": talk.kb_name,
+        "title": talk.title,
+        "created_at": talk.created_at,
+        "turns": [
+            {
+                "id": turn.id,
+                "question": turn.question,
+                "answer": turn.answer,
+                "outcome": turn.outcome,
+                "answer_id": turn.answer_id,
+                "created_at": turn.created_at,
+                **turn.detail,
+            }
+            for turn in talk.turns
+        ],
     }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         AnswerRecord,
         Block,
         Chunk,
+        Conversation,
         Document,
         DocumentInfo,
         Hit,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
         Language,
         Message,
         Span,
+        Turn,
+        Usage,
     )
 
     Vectors = NDArray[np.float32]
@@ -41,6 +44,7 @@ __all__ = [
     "Change",
     "ChangeLog",
     "ChatModel",
+    "ConversationStore",
     "DocumentStore",
     "Embedder",
     "GateStore",
@@ -178,8 +182,20 @@ class ChatModel(Protocol):
     def evidence_tokens(self) -> int:
         """Tokens of evidence that the model reads in good time on this machine."""
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncIterator[str]:
+    def stream(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> AsyncIterator[str]:
         """Yield the reply in pieces as they come; closing the iterator stops the model.
+
+        Args:
+            messages: The conversation so far; the last one is answered.
+            max_tokens: Longest reply.
+            on_usage: Told, before the reply ends, of the tokens that were read and written, where
+                the model says.
 
         Raises:
             ChatError: The model failed; what was yielded before stands.
@@ -455,6 +471,46 @@ class AnswerStore(Protocol):
 
     async def forget(self, kb: int | None = None) -> int:
         """Delete all records, those of ``kb`` where given; return how many there were."""
+
+
+class ConversationStore(Protocol):
+    """Conversations with all their turns, also those of branches that were left."""
+
+    async def create(self, kb_name: str | None = None, owner: str = "") -> Conversation:
+        """Begin a conversation; plain chat without a knowledge base."""
+
+    async def get(self, conversation: str, owner: str | None = None) -> Conversation:
+        """Return it with the turns of the branch in use; of ``owner`` where given.
+
+        Raises:
+            NotFoundError: There is none of that id, or it is another's.
+        """
+
+    async def add(self, conversation: str, turn: Turn) -> None:
+        """Keep a turn after its parent, and make its branch the one in use.
+
+        Raises:
+            NotFoundError: The conversation is gone.
+        """
+
+    async def go_to(self, conversation: str, turn: str | None) -> None:
+        """Make the branch that ends with ``turn`` the one in use; None goes before the first.
+
+        Raises:
+            NotFoundError: There is no such turn.
+        """
+
+    async def summarise(self, conversation: str, summary: str, turn: str) -> None:
+        """Keep what tells of the turns up to ``turn``."""
+
+    async def list(self, owner: str | None = None) -> Sequence[Conversation]:
+        """Return all without their turns, the last used first; those of ``owner`` where given."""
+
+    async def delete(self, conversations: Collection[str]) -> int:
+        """Delete them with their turns; return how many there were."""
+
+    async def expire(self, before: str, owner: str = "") -> int:
+        """Delete those of ``owner`` that were last used before a moment in ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

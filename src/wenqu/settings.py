@@ -60,8 +60,8 @@ class ModelsSettings(_Section):
     threads: int | None = Field(default=None, ge=1, description="CPU threads; default: all")
 
 
-class ChatSettings(_Section):
-    """Which language model answers."""
+class ChatServer(_Section):
+    """A language model, on a server or on this machine."""
 
     base_url: str | None = Field(
         default=None, description="OpenAI-compatible server, with its /v1; default: a local model"
@@ -70,7 +70,25 @@ class ChatSettings(_Section):
         default=None, description="model name on the server, or catalog name of a local model"
     )
     api_key: SecretStr | None = Field(default=None, description="key of the server")
-    timeout_s: float = Field(default=120.0, gt=0, description="seconds without a token")
+    api_key_file: Path | None = Field(
+        default=None, description="file that holds the key, instead of the key itself"
+    )
+
+
+class ChatSettings(ChatServer):
+    """Which language model answers."""
+
+    fallback: tuple[ChatServer, ...] = Field(
+        default=(), description="models asked in turn where this one cannot begin to answer"
+    )
+    first_token_s: float = Field(default=120.0, gt=0, description="seconds until the first token")
+    timeout_s: float = Field(default=120.0, gt=0, description="seconds until a further token")
+    retries: int = Field(
+        default=2, ge=0, le=10, description="how often a busy server is asked again"
+    )
+    busy_s: float = Field(
+        default=20.0, ge=0, description="most seconds spent waiting for a busy server"
+    )
     max_tokens: int = Field(default=400, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(
         default=None, ge=100, description="tokens of evidence in a prompt; default: by model"
@@ -85,6 +103,21 @@ class AnswerSettings(_Section):
         default=True,
         description="keep answers, and how each came about, for `wenqu log` and `wenqu trace`",
     )
+
+
+class ConversationSettings(_Section):
+    """What a conversation remembers, and for how long it is kept."""
+
+    history_tokens: int = Field(
+        default=1000,
+        ge=100,
+        description="tokens of earlier turns that a model is told in full",
+    )
+    max_tokens: int = Field(default=800, ge=16, description="longest reply of a plain chat")
+    idle_minutes: float = Field(
+        default=60.0, gt=0, description="minutes after which an idle conversation is deleted"
+    )
+    system_prompt: str = Field(default="", description="what a plain chat begins with")
 
 
 class ChunkSettings(_Section):
@@ -212,6 +245,7 @@ class Settings(BaseSettings):
     models: ModelsSettings = ModelsSettings()
     chat: ChatSettings = ChatSettings()
     answer: AnswerSettings = AnswerSettings()
+    conversation: ConversationSettings = ConversationSettings()
     chunk: ChunkSettings = ChunkSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     rerank: RerankSettings = RerankSettings()

@@ -33,6 +33,7 @@ __all__ = [
     "ChunkStrategy",
     "Chunking",
     "Citation",
+    "Conversation",
     "Document",
     "DocumentInfo",
     "Evidence",
@@ -52,6 +53,7 @@ __all__ = [
     "Span",
     "Stage",
     "Trace",
+    "Turn",
     "Usage",
     "chunk_id",
     "document_id",
@@ -364,12 +366,16 @@ class Message:
 
 
 class Outcome(StrEnum):
-    """How a question ended. Refusing is an outcome, not an error."""
+    """How a question ended. Refusing is an outcome, not an error.
+
+    ``chat`` is a reply of the model alone, for which no documents were asked.
+    """
 
     ANSWERED = "answered"
     NO_EVIDENCE = "no_evidence"
     OUT_OF_SCOPE = "out_of_scope"
     NOT_A_QUESTION = "not_a_question"
+    CHAT = "chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,10 +438,14 @@ class CheckedSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens that a chat model read and wrote, as it reports them (0 where it does not)."""
+    """Tokens that a chat model read and wrote, as it reports them (0 where it does not).
+
+    ``model`` names the one that answered, where there were several to ask.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -474,6 +484,43 @@ class AnswerRecord:
     data: Mapping[str, Any]
     number: int = 0
     created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question in a conversation, and what came of it.
+
+    ``outcome`` is an ``Outcome``, or ``chat`` where no documents were asked, or ``stopped`` or
+    ``failed`` where ``answer`` has only what had been said by then. ``answer_id`` names the record
+    of an answer, where one is kept. ``detail`` holds what doors show of it; only what JSON has.
+    """
+
+    id: str
+    question: str
+    answer: str
+    outcome: str
+    parent: str | None = None
+    answer_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Turns that follow one another, oldest first, on the branch that was last used.
+
+    ``kb_name`` is None in a plain chat. ``summary`` tells of the turns up to ``summarised``.
+    """
+
+    id: str
+    kb_name: str | None = None
+    owner: str = ""
+    title: str = ""
+    turns: tuple[Turn, ...] = ()
+    summary: str = ""
+    summarised: str | None = None
+    created_at: str = ""
+    used_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from wenqu.errors import ChatError
-from wenqu.models.openai import OpenAIChat
+from wenqu.models.openai import OpenAIChat, Patience
 from wenqu.testing.contracts_chat import ChatModelContract
-from wenqu.types import Message
+from wenqu.types import Message, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from starlette.requests import Request
 
@@ -34,12 +34,19 @@ def event(content: str | None) -> str:
     return f"data: {json.dumps({'choices': [{'delta': delta}]})}\n\n"
 
 
+OPENINGS = {
+    "thinking": [event(it) for it in ("<thi", "nk>嗯……", "</th", "ink>\n\n", "三")],
+    "reasoning": [f"data: {json.dumps({'choices': [{'delta': {'reasoning_content': '嗯'}}]})}\n\n"],
+}
+
+
 class Server:
     """An OpenAI-compatible server whose model's name says how it behaves."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
         self.keys: list[str | None] = []
+        self.busy = 0
         self.cut_off = threading.Event()
         self.url = ""
 
@@ -50,6 +57,13 @@ class Server:
         model = body["model"]
         if model.isdigit():
             return JSONResponse({"error": {"message": f"no {model}"}}, status_code=int(model))
+        if model == "busy" and self.busy:
+            self.busy -= 1
+            error = {"error": {"message": "busy"}}
+            return JSONResponse(error, status_code=429, headers={"Retry-After": "1"})
+        if model == "strict" and "stream_options" in body:
+            error = {"error": {"message": "unknown field stream_options"}}
+            return JSONResponse(error, status_code=400)
         if model == "whole":
             return JSONResponse({"choices": [{"message": {"content": "一口气说完"}}]})
         return StreamingResponse(
@@ -59,12 +73,11 @@ class Server:
     async def pieces(self, model: str, count: int) -> AsyncIterator[str]:
         yield ": ping\n\n"
         yield event(None)
+        if model == "slow-start":
+            await asyncio.sleep(0.5)
+        for line in OPENINGS.get(model, ()):
+            yield line
         try:
-            if model == "thinking":
-                for piece in ("<thi", "nk>嗯……", "</th", "ink>\n\n", "三"):
-                    yield event(piece)
-                yield "data: [DONE]\n\n"
-                return
             for number in range(1, min(count, 30) + 1):
                 yield event(f"{number}, ")
                 await asyncio.sleep(30 if model == "silent" else 0.005)
@@ -75,6 +88,9 @@ class Server:
                     yield "data: {not json\n\n"
                 if model == "breaking":
                     raise ConnectionError
+            if model == "counting":
+                usage = {"prompt_tokens": 11, "completion_tokens": count}
+                yield f"data: {json.dumps({'choices': [], 'usage': usage})}\n\n"
             yield "data: [DONE]\n\n"
         except asyncio.CancelledError:
             self.cut_off.set()
@@ -110,7 +126,8 @@ def server() -> Iterator[Server]:
 async def opened(
     server: Server, model: str = "good", **given: object
 ) -> AsyncGenerator[OpenAIChat]:
-    settings = {"base_url": server.url, "model": model, "api_key": KEY, "timeout_s": 10.0} | given
+    settings = {"base_url": server.url, "model": model, "api_key": KEY} | given
+    settings.setdefault("patience", Patience(first_s=10, next_s=10, retries=0))
     chat = OpenAIChat(**settings)  # type: ignore[arg-type]
     try:
         yield chat
@@ -118,10 +135,17 @@ async def opened(
         await chat.close()
 
 
-def said(server: Server, model: str = "good", max_tokens: int = 64, **given: object) -> list[str]:
+def said(
+    server: Server,
+    model: str = "good",
+    max_tokens: int = 64,
+    on_usage: Callable[[Usage], None] | None = None,
+    **given: object,
+) -> list[str]:
     async def run() -> list[str]:
         async with opened(server, model, **given) as chat:
-            return [piece async for piece in chat.stream(QUESTION, max_tokens)]
+            reply = chat.stream(QUESTION, max_tokens, on_usage=on_usage)
+            return [piece async for piece in reply]
 
     return asyncio.run(run())
 
@@ -166,7 +190,7 @@ def test_a_server_that_does_not_stream_is_understood(server: Server) -> None:
 
 
 def test_the_thoughts_of_a_reasoning_model_are_left_out(server: Server) -> None:
-    assert "".join(said(server, "thinking")) == "三"
+    assert "".join(said(server, "thinking", max_tokens=1)) == "三1, "
 
 
 @pytest.mark.parametrize(
@@ -202,7 +226,56 @@ def test_a_stream_that_breaks_is_told(server: Server, model: str) -> None:
 
 
 def test_a_silent_server_is_given_up(server: Server) -> None:
-    assert failure(server, "silent", timeout_s=0.3).key == "error.chat_timeout"
+    error = failure(server, "silent", patience=Patience(next_s=0.3))
+    assert (error.key, error.values["seconds"]) == ("error.chat_timeout", 0.3)
+
+
+def test_the_first_piece_has_a_time_of_its_own(server: Server) -> None:
+    error = failure(server, "slow-start", patience=Patience(first_s=0.2, next_s=10))
+    assert (error.key, error.values["seconds"]) == ("error.chat_timeout", 0.2)
+    patient = Patience(first_s=10, next_s=0.2)
+    assert said(server, "slow-start", max_tokens=2, patience=patient) == ["1, ", "2, "]
+
+
+def test_a_busy_server_is_asked_again_after_the_time_it_names(server: Server) -> None:
+    server.busy = 2
+    begun = time.monotonic()
+    assert said(server, "busy", max_tokens=1, patience=Patience(busy_s=5)) == ["1, "]
+    assert time.monotonic() - begun >= 2
+    assert server.busy == 0
+
+
+def test_a_busy_server_is_not_waited_for_longer_than_allowed(server: Server) -> None:
+    server.busy = 9
+    begun = time.monotonic()
+    error = failure(server, "busy", patience=Patience(retries=5, busy_s=0.2))
+    assert error.key == "error.chat_busy"
+    assert server.busy > 0
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("model", ["failing", "breaking", "400", "500"])
+def test_what_cannot_be_helped_is_not_asked_again(server: Server, model: str) -> None:
+    asked = len(server.bodies)
+    failure(server, model, patience=Patience(retries=3))
+    assert len(server.bodies) == asked + 1
+
+
+def test_usage_is_told_where_the_server_counts(server: Server) -> None:
+    told: list[Usage] = []
+    said(server, "counting", max_tokens=4, on_usage=told.append)
+    assert told == [Usage(prompt_tokens=11, completion_tokens=4)]
+
+
+def test_a_server_that_knows_no_usage_is_asked_without(server: Server) -> None:
+    told: list[Usage] = []
+    assert said(server, "strict", max_tokens=2, on_usage=told.append) == ["1, ", "2, "]
+    assert told == []
+    assert "stream_options" not in server.bodies[-1]
+
+
+def test_thoughts_in_a_field_of_their_own_are_left_out(server: Server) -> None:
+    assert said(server, "reasoning", max_tokens=2) == ["1, ", "2, "]
 
 
 def test_closing_the_reply_cuts_the_server_off(server: Server) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu.app_models import AppModels
-from wenqu.errors import DownloadError
+from wenqu.errors import DownloadError, SettingsError
+from wenqu.models.fallback import FallbackChat
 from wenqu.settings import load
 from wenqu.testing.samples import document_of
 
@@ -90,3 +91,33 @@ def test_with_recognition_switched_off_no_weights_are_fetched(
     reading.all_of(*files)
     assert reading.pulled == []
     assert len(reading.read) == 3
+
+
+def chat_app(home: Path, **chat: object) -> AppModels:
+    settings = load(home=home, chat=chat)
+    return AppModels(settings, on_download=lambda *_: None, embedder=None, chat=None)
+
+
+def test_a_fallback_model_stands_behind_the_one_that_is_configured(tmp_path: Path) -> None:
+    server = {"base_url": "http://127.0.0.1:9/v1", "model": "first"}
+    spare = {"base_url": "http://127.0.0.1:9/v1", "model": "second"}
+    alone = chat_app(tmp_path, **server).chat_model()
+    assert type(alone).__name__ == "OpenAIChat"
+    both = chat_app(tmp_path, **server, fallback=[spare]).chat_model()
+    assert isinstance(both, FallbackChat)
+    assert both.name == "first"
+    # A local model that is not on this machine is no one to ask.
+    missing = chat_app(tmp_path, **server, fallback=[{}]).chat_model()
+    assert type(missing).__name__ == "OpenAIChat"
+
+
+def test_the_key_of_a_server_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-secret\n", "utf-8")
+    server = {"base_url": "http://127.0.0.1:9/v1", "api_key_file": str(file)}
+    assert chat_app(tmp_path, **server).chat_model() is not None
+    file.unlink()
+    with pytest.raises(SettingsError) as refused:
+        chat_app(tmp_path, **server).chat_model()
+    assert str(file) in refused.value.message("en")
+    assert refused.value.hint("zh")

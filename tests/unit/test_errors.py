@@ -6,6 +6,7 @@ import pytest
 
 from wenqu import errors
 from wenqu.errors import (
+    BusyError,
     ChatError,
     DownloadError,
     InputError,
@@ -45,6 +46,7 @@ def test_only_what_may_pass_is_retryable() -> None:
         SourceError,
         DownloadError,
         ChatError,
+        BusyError,
     }
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wenqu.app import App
     from wenqu.types import Citation, Evidence, Hit
 
-__all__ = ["ask"]
+__all__ = ["ask", "show_citations", "show_end", "show_event"]
 
 
 def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
@@ -73,7 +73,7 @@ def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
             if isinstance(event, AnswerFinished):
                 answer = event.answer
             elif not json_output:
-                _show(session, event)
+                show_event(session, event)
                 if isinstance(event, AnswerText):
                     streamed.append(event.text)
         return answer
@@ -84,10 +84,11 @@ def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
     if json_output:
         session.print_json(answer_payload(answer))
     else:
-        _show_end(session, answer, "".join(streamed))
+        show_end(session, answer, "".join(streamed))
 
 
-def _show(session: Session, event: EvidenceFound | AnswerText) -> None:
+def show_event(session: Session, event: EvidenceFound | AnswerText) -> None:
+    """Show sources as they are found, or a piece of text as it is written."""
     out = session.out
     if isinstance(event, AnswerText):
         out.print(event.text, end="", markup=False)
@@ -112,7 +113,8 @@ def _place(session: Session, hit: Hit, page: int | None) -> str:
     return " · ".join([*parts, hit.document.source])
 
 
-def _show_end(session: Session, answer: Answer, streamed: str) -> None:
+def show_end(session: Session, answer: Answer, streamed: str) -> None:
+    """Show what is left to be said of an answer whose text was ``streamed``."""
     out = session.out
     if answer.text.strip() != streamed.strip():
         # A refusal has not been streamed; in an answer the check has set markers right.
@@ -123,7 +125,7 @@ def _show_end(session: Session, answer: Answer, streamed: str) -> None:
         out.print()
     if answer.outcome is Outcome.ANSWERED:
         out.print()
-        _show_citations(session, answer.citations)
+        show_citations(session, answer.citations)
     for stage in answer.trace.stages:
         if stage.skipped:
             session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
@@ -131,7 +133,8 @@ def _show_end(session: Session, answer: Answer, streamed: str) -> None:
         session.note("cli.ask.traced", id=answer.id)
 
 
-def _show_citations(session: Session, citations: Sequence[Citation]) -> None:
+def show_citations(session: Session, citations: Sequence[Citation]) -> None:
+    """Show what each marker points at, word for word."""
     out = session.out
     if citations:
         out.print(session.text("cli.ask.citations"), style="bold")

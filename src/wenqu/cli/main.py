@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wenqu.cli import answers, ask
+from wenqu.cli import answers, ask, chat, conversation, llm, load
 from wenqu.cli.engine import tune_models
 from wenqu.cli.evaluate import eval_app
 from wenqu.cli.gate import gate_app
@@ -55,6 +55,10 @@ app.command(help=system_text("cli.trace.help"))(answers.trace)
 app.command(help=system_text("cli.replay.help"))(answers.replay)
 app.command(help=system_text("cli.tune.help"))(tune)
 models_app.command("tune", help=system_text("cli.models.tune.help"))(tune_models)
+app.add_typer(conversation.app, name="conversation")
+app.add_typer(llm.app, name="llm")
+app.command(help=system_text("cli.chat.help"))(chat.chat)
+app.command(help=system_text("cli.load.help"))(load.load)
 
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[

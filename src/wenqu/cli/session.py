@@ -121,6 +121,10 @@ class Session:
         """Print a text of the catalogue to standard error."""
         sys.stderr.write(self.text(key, **values) + "\n")
 
+    def show_error(self, error: WenquError) -> None:
+        """Show what went wrong and what to do about it, and go on."""
+        show_error(error, self.locale)
+
     def print_json(self, payload: object) -> None:
         """Print data, and nothing else, to standard output."""
         sys.stdout.write(json.dumps(payload, ensure_ascii=False, indent=2) + "\n")
@@ -158,11 +162,16 @@ class Session:
             raise typer.Exit(interrupted) from None
 
 
-def fail(error: WenquError, locale: Locale) -> NoReturn:
-    """Show what went wrong and what to do about it, and leave."""
+def show_error(error: WenquError, locale: Locale) -> None:
+    """Show what went wrong and what to do about it."""
     lines = [text("cli.error", locale, message=error.message(locale))]
     if hint := error.hint(locale):
         lines.append(text("cli.hint", locale, hint=hint))
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def fail(error: WenquError, locale: Locale) -> NoReturn:
+    """Show what went wrong and what to do about it, and leave."""
+    show_error(error, locale)
     unusable = isinstance(error, (NotFoundError, InputError, ConflictError))
     raise typer.Exit(Exit.UNUSABLE if unusable else Exit.FAILED) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import logging
 import socket
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -23,26 +22,26 @@ from starlette.staticfiles import StaticFiles
 
 from wenqu import payloads
 from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
+from wenqu.http import conversations
+from wenqu.http.exchange import event_stream, json_body, parsed
 from wenqu.http.headers import SecurityHeaders
 from wenqu.messages import catalogue
 from wenqu.options import AskOptions, SearchFilter, SearchOptions
-from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
+from wenqu.types import AnswerFinished
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
 
     from wenqu.app import App
     from wenqu.messages import Locale
-    from wenqu.types import AnswerEvent
 
 __all__ = ["build", "serve"]
 
 T = TypeVar("T", bound=BaseModel)
 
 _STATIC = Path(__file__).parent / "static"
-_MAX_BODY_BYTES = 64 * 1024
 _REPEATABLE = frozenset({"source", "folder", "title", "tag"})
 _log = logging.getLogger("wenqu.http")
 
@@ -182,6 +181,7 @@ def build(app: App, *, host: str = "127.0.0.1", kb: str | None = None) -> Starle
             Route("/api/search", door.search),
             Route("/api/answers/{name}", door.answer),
             Route("/api/ask", door.ask, methods=["POST"]),
+            *conversations.routes(app, door.locale),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
         middleware=[
@@ -230,7 +230,7 @@ class _Door:
 
     async def texts(self, request: Request) -> Response:
         """Give the page's texts in the user's language."""
-        locale = self._locale(request)
+        locale = self.locale(request)
         texts = {
             key.removeprefix("web."): entry[locale]
             for key, entry in catalogue().items()
@@ -248,21 +248,21 @@ class _Door:
     async def search(self, request: Request) -> Response:
         given: dict[str, object] = dict(request.query_params)
         given |= {name: request.query_params.getlist(name) for name in given if name in _REPEATABLE}
-        query = _parsed(_SearchQuery, given)
+        query = parsed(_SearchQuery, given)
         found = await self._app.search(query.kb, query.q, query.options())
         return JSONResponse(payloads.search_payload(found))
 
     async def ask(self, request: Request) -> Response:
         """Answer as server-sent events ``evidence``, ``text``, ``answer``; or whole, as JSON."""
-        body = _parsed(_AskBody, await _json_body(request))
+        body = parsed(_AskBody, await json_body(request))
         how = body.options()
         events = self._app.ask(body.kb, body.question, how)
         # The first event is fetched here: what is wrong with the request gets its own status.
         first = await anext(events)
         if body.stream:
-            locale = self._locale(request)
+            locale = self.locale(request)
             return StreamingResponse(
-                _event_stream(first, events, locale), media_type="text/event-stream"
+                event_stream(first, events, locale), media_type="text/event-stream"
             )
         async for event in events:
             if isinstance(event, AnswerFinished):
@@ -276,66 +276,15 @@ class _Door:
 
     async def failure(self, request: Request, error: WenquError) -> Response:
         """Turn an error into a response that says what to do."""
-        payload = payloads.error_payload(error, self._locale(request))
+        payload = payloads.error_payload(error, self.locale(request))
         return JSONResponse(payload, status_code=_status(error))
 
-    def _locale(self, request: Request) -> Locale:
+    def locale(self, request: Request) -> Locale:
+        """Return the language of a request's messages."""
         asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
         if asked.lower().startswith("zh"):
             return "zh"
         return "en" if asked.lower().startswith("en") else self._app.settings.language
-
-
-async def _event_stream(
-    first: AnswerEvent, rest: AsyncGenerator[AnswerEvent, None], locale: Locale
-) -> AsyncGenerator[str, None]:
-    try:
-        yield _event(first)
-        async for event in rest:
-            yield _event(event)
-    except WenquError as error:
-        yield _sse("error", payloads.error_payload(error, locale))
-    finally:
-        # When the reader goes away, the model stops.
-        await rest.aclose()
-
-
-def _event(event: AnswerEvent) -> str:
-    match event:
-        case EvidenceFound(evidence=evidence):
-            return _sse("evidence", [payloads.evidence_payload(one) for one in evidence])
-        case AnswerText(text=text):
-            return _sse("text", text)
-        case AnswerFinished(answer=answer):
-            return _sse("answer", payloads.answer_payload(answer))
-
-
-def _sse(name: str, data: object) -> str:
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
-
-
-async def _json_body(request: Request) -> object:
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        # Also keeps forms of other sites out: a browser cannot send this type without asking.
-        raise InputError("error.request", reason="Content-Type: application/json")
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _MAX_BODY_BYTES:
-            raise InputError("error.request", reason=f"> {_MAX_BODY_BYTES} bytes")
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise InputError("error.request", reason=str(error)) from None
-
-
-def _parsed(model: type[T], data: object) -> T:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise InputError("error.request", reason=reason) from None
 
 
 def _status(error: WenquError) -> HTTPStatus:

@@ -30,11 +30,11 @@ from typing import TYPE_CHECKING
 from wenqu.errors import ChatError, ModelMissingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from wenqu.models.llama_engine import Engine
     from wenqu.models.openai import OpenAIChat
-    from wenqu.types import Message
+    from wenqu.types import Message, Usage
 
 __all__ = ["LlamaCppChat"]
 
@@ -120,7 +120,13 @@ class LlamaCppChat:
             self._engine = chosen(self._path)
         return self._engine
 
-    async def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str]:
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> AsyncGenerator[str]:
         """Yield the reply in pieces; closing the iterator stops the model and frees it.
 
         Raises:
@@ -129,7 +135,8 @@ class LlamaCppChat:
         """
         child = await self._ready()
         try:
-            async with contextlib.aclosing(child.chat.stream(messages, max_tokens)) as pieces:
+            reply = child.chat.stream(messages, max_tokens, on_usage=on_usage)
+            async with contextlib.aclosing(reply) as pieces:
                 async for piece in pieces:
                     yield piece
         except ChatError:
@@ -239,13 +246,13 @@ class LlamaCppChat:
     def _client(self, address: str, key: str, sock: Path | None, **extra: bool) -> OpenAIChat:
         import httpx
 
-        from wenqu.models.openai import OpenAIChat
+        from wenqu.models.openai import OpenAIChat, Patience
 
         return OpenAIChat(
             base_url=f"{'http://llama.cpp' if sock else address}/v1",
             model=self._name,
             api_key=key,
-            timeout_s=self._timeout_s,
+            patience=Patience(first_s=self._timeout_s, next_s=self._timeout_s, retries=0),
             evidence_tokens=self._evidence_tokens,
             extra={"cache_prompt": True, "seed": _SEED, **extra},
             transport=httpx.AsyncHTTPTransport(uds=str(sock)) if sock else None,

@@ -23,12 +23,14 @@ __all__ = [
     "answers",
     "changes",
     "chunks",
+    "conversations",
     "documents",
     "embeddings",
     "gate_models",
     "knowledge_bases",
     "metadata",
     "tags",
+    "turns",
 ]
 
 metadata = MetaData(
@@ -144,4 +146,35 @@ gate_models = Table(
     Column("embedder", String(128), nullable=False, comment="fingerprint; it holds for no other"),
     Column("data", JSON, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("owner", String(128), nullable=False, server_default=text("''")),
+    Column("kb_name", String(64), nullable=True, comment="null in a plain chat"),
+    Column("title", Text, nullable=False, server_default=text("''")),
+    Column("head", String(26), nullable=True, comment="the turn that the next one follows"),
+    Column("summary", JSON, nullable=True, comment="text, and the last turn that it covers"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+    Index(None, "owner", "used_at"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("parent_id", String(26), nullable=True, comment="null in the first turn"),
+    Column("question", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("outcome", String(32), nullable=False, comment="chat where no documents were asked"),
+    Column("answer_id", String(26), nullable=True, comment="its record, where one is kept"),
+    Column("detail", JSON, nullable=False, comment="citations, model, usage"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Index(None, "conversation_id", "number"),
+    sqlite_autoincrement=True,
 )

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ChatError
+from wenqu.types import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -59,8 +60,14 @@ class ScriptedChat:
         """Tokens of evidence that it claims to read in good time."""
         return self._evidence_tokens
 
-    async def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str]:
-        """Yield the script's reply, at most ``max_tokens`` pieces of it.
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> AsyncGenerator[str]:
+        """Yield the script's reply, at most ``max_tokens`` pieces of it; a piece is a token.
 
         Raises:
             ChatError: The script says so.
@@ -76,6 +83,8 @@ class ScriptedChat:
                 await asyncio.sleep(self._delay_s)
                 yield piece
             self._maybe_fail(len(pieces))
+            if on_usage is not None:
+                on_usage(Usage(prompt_tokens=len(messages), completion_tokens=len(pieces)))
             finished = True
         except ChatError:
             finished = True

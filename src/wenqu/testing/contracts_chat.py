@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from wenqu.errors import ChatError
-from wenqu.types import Message
+from wenqu.types import Message, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine
@@ -74,6 +74,17 @@ class ChatModelContract:
                 long = "".join([piece async for piece in chat.stream(_HELLO, 64)])
                 assert len(short) < len(long)
                 assert long.startswith(short)
+
+        _run(check())
+
+    def test_usage_is_told_once_before_the_end_where_the_model_counts(self) -> None:
+        async def check() -> None:
+            async with self.model() as chat:
+                told: list[Usage] = []
+                async for _ in chat.stream(_HELLO, 8, on_usage=told.append):
+                    pass
+                assert len(told) <= 1
+                assert all(usage.completion_tokens > 0 for usage in told)
 
         _run(check())
 

@@ -38,6 +38,7 @@ class CommandName(StrEnum):
     SOURCES = "sources"
     MODEL = "model"
     RETRY = "retry"
+    EXPORT = "export"
     HELP = "help"
     QUIT = "quit"
     UNKNOWN = "unknown"
@@ -57,6 +58,7 @@ _SPELLINGS = {
     CommandName.SOURCES: "sources source 来源 出处",
     CommandName.MODEL: "model 模型",
     CommandName.RETRY: "retry again 重试 重新回答",
+    CommandName.EXPORT: "export 导出",
     CommandName.HELP: "help ? h 帮助",
     CommandName.QUIT: "quit exit q bye 退出",
 }
