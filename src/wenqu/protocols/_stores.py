@@ -1,23 +1,18 @@
-"""The seams: what each pluggable part must do. Engines implement these; pipelines see only these.
-
-Every protocol has a contract suite in ``wenqu.testing.contracts`` that each engine, real or fake,
-passes. I/O is async; pure computation is not.
-"""
+"""Stores: the truth that everything else is made from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from wenqu.errors import WenquError
     from wenqu.options import SearchFilter
+    from wenqu.protocols._indexes import Change
     from wenqu.types import (
         AnswerRecord,
         Block,
@@ -25,202 +20,11 @@ if TYPE_CHECKING:
         Conversation,
         Document,
         DocumentInfo,
-        Hit,
         KnowledgeBase,
         KnowledgeBaseSettings,
-        Language,
-        Message,
         Span,
         Turn,
-        Usage,
     )
-
-    Vectors = NDArray[np.float32]
-    """Shape (n, dimension), rows of length 1."""
-
-__all__ = [
-    "DEFAULT_OPTIONS",
-    "AnswerStore",
-    "Change",
-    "ChangeLog",
-    "ChatModel",
-    "ConversationStore",
-    "DocumentStore",
-    "Embedder",
-    "GateStore",
-    "Index",
-    "IndexState",
-    "KnowledgeBaseStore",
-    "LexicalHits",
-    "MissedFile",
-    "PutDocument",
-    "ReadOptions",
-    "Reader",
-    "Reranker",
-    "Sample",
-    "Scored",
-    "SourceFile",
-    "StoredGate",
-    "StoredVersion",
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """What is known of a file before it is read: enough to choose its reader.
-
-    ``head`` is its first 4 KiB. ``container`` says what a ZIP or OLE file holds, by its members and
-    not by its name ("docx", "xls", "zip", …; see ``readers.detect``), and is "" for any other file.
-    """
-
-    name: str
-    head: bytes
-    container: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """A file to be added: where it lies now, and the name it is known by.
-
-    ``source`` is an absolute path, a URL, or the path of an archive followed by that of a member.
-    Bytes of a path that are not UTF-8 are written in it by their numbers.
-    """
-
-    path: Path
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissedFile:
-    """A file that was meant, but could not be had."""
-
-    source: str
-    error: WenquError
-
-
-def _nothing() -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
-    """How files are to be read.
-
-    ``passwords`` are tried in order on an encrypted file. ``ocr`` says whether pages without usable
-    text are recognised, and ``ocr_weights`` where the weights for it are, if they are here. A
-    document of more than ``max_characters`` is refused. ``nesting`` is how deep files inside files
-    are read. ``alive`` is called after each part that may take long, such as a recognised page:
-    the clock of the time limit then begins anew.
-    """
-
-    passwords: tuple[str, ...] = field(default=(), repr=False)
-    ocr: bool = True
-    ocr_weights: Path | None = None
-    max_characters: int = 20_000_000
-    nesting: int = 3
-    max_members: int = 10_000
-    max_unpacked_mb: int = 2000
-    alive: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
-
-
-DEFAULT_OPTIONS = ReadOptions()
-
-
-class Reader(Protocol):
-    """Turns the bytes of one format family into a document."""
-
-    @property
-    def name(self) -> str:
-        """Name and version: a document is read again when it changes."""
-
-    def accepts(self, sample: Sample) -> bool:
-        """Say whether this reader takes such a file: by its content first, by its name last."""
-
-    def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
-        """Return the document in ``data``.
-
-        Raises:
-            ReadError: The bytes are not what they seem, ask for a password, hold no text, or more
-                of it than allowed.
-        """
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors of length 1 whose inner product is their likeness."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Names weights and preparation: equal fingerprints give interchangeable vectors."""
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens of a text that are read; what lies beyond is cut off."""
-
-    def token_starts(self, text: str) -> Sequence[int]:
-        """Return where each token of ``text`` begins, in code points, ascending."""
-
-    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> Vectors:
-        """Return one row a text, in the order given.
-
-        Raises:
-            ModelError: The model cannot be run.
-        """
-
-
-class ChatModel(Protocol):
-    """A language model that answers messages, piece by piece."""
-
-    @property
-    def name(self) -> str:
-        """The model's name, as an answer reports it."""
-
-    @property
-    def evidence_tokens(self) -> int:
-        """Tokens of evidence that the model reads in good time on this machine."""
-
-    def stream(
-        self,
-        messages: Sequence[Message],
-        max_tokens: int,
-        *,
-        on_usage: Callable[[Usage], None] | None = None,
-    ) -> AsyncIterator[str]:
-        """Yield the reply in pieces as they come; closing the iterator stops the model.
-
-        Args:
-            messages: The conversation so far; the last one is answered.
-            max_tokens: Longest reply.
-            on_usage: Told, before the reply ends, of the tokens that were read and written, where
-                the model says.
-
-        Raises:
-            ChatError: The model failed; what was yielded before stands.
-        """
-
-    async def close(self) -> None:
-        """Free what the model holds."""
-
-
-class Reranker(Protocol):
-    """Looks at a question and each candidate together, which costs more and tells more."""
-
-    @property
-    def name(self) -> str:
-        """Its name, as a trace reports it."""
-
-    async def rerank(self, question: str, hits: Sequence[Hit]) -> Sequence[float]:
-        """Return a score a hit, in the hits' order; higher is better, comparable in one call only.
-
-        Raises:
-            ModelError: The model cannot be run.
-        """
-
-    async def close(self) -> None:
-        """Free what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,41 +51,6 @@ class PutDocument:
     embeddings: Mapping[str, NDArray[np.float32]]
     content_hash: str
     recipe: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One row of the change log with what an index needs to follow it.
-
-    A removal has no chunks. ``vectors`` has one row a chunk, float16.
-    """
-
-    number: int
-    document_id: str
-    title: str
-    chunks: Sequence[Chunk]
-    vectors: NDArray[np.float16]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A chunk id and its score by one engine, with the chunk's language where that is known."""
-
-    chunk_id: str
-    score: float
-    language: Language | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LexicalHits:
-    """Chunks by BM25, best first.
-
-    ``limit`` is the most that any text could score for the question: the sum over its terms of
-    idf · (k1 + 1). How near the best hit comes to it says how much of the question it covers.
-    """
-
-    hits: Sequence[Scored]
-    limit: float
 
 
 class KnowledgeBaseStore(Protocol):
@@ -511,66 +280,3 @@ class ConversationStore(Protocol):
 
     async def expire(self, before: str, owner: str = "") -> int:
         """Delete those of ``owner`` that were last used before a moment in ISO 8601."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexState:
-    """How far an index has come, and whether it wants to be built anew.
-
-    ``applied`` is the number of the last change that is durable in it. ``worn`` says that what was
-    replaced or removed since it was built still weighs on its scores.
-    """
-
-    applied: int
-    worn: bool = False
-
-
-class Index(Protocol):
-    """A projection of one knowledge base's change log: searched, thrown away, rebuilt."""
-
-    @property
-    def state(self) -> IndexState:
-        """Its state; cheap."""
-
-    async def apply(self, batches: AsyncIterator[Sequence[Change]], *, anew: bool = False) -> None:
-        """Follow the changes; durable on return, and harmless when applied twice.
-
-        Args:
-            batches: Changes, oldest first.
-            anew: They are all there is: the index is built beside the one that is searched, and
-                takes its place at the end.
-        """
-
-    async def lexical(
-        self,
-        text: str,
-        top: int,
-        documents: Collection[str] | None = None,
-        also: Collection[str] = (),
-    ) -> LexicalHits:
-        """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given.
-
-        The chunks ``also`` that hold a term of ``text`` are scored too, wherever they rank.
-        """
-
-    async def dense(
-        self,
-        vector: NDArray[np.float32],
-        top: int,
-        documents: Collection[str] | None = None,
-        also: Collection[str] = (),
-        *,
-        level: bool = False,
-    ) -> Sequence[Scored]:
-        """Return up to ``top`` chunks by inner product, best first, only of ``documents``.
-
-        The chunks ``also`` that the index holds are scored too, wherever they rank. Each says its
-        language. With ``level``, a score is the inner product less that of the mean vector of the
-        chunk's language over the index, so that chunks of different languages compare.
-        """
-
-    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the vectors of those of ``chunk_ids`` that the index holds."""
-
-    async def close(self) -> None:
-        """Free what the index holds."""

@@ -1,0 +1,70 @@
+"""The seams: what each pluggable part must do. Engines implement these; pipelines see only these.
+
+Every protocol has a contract suite in ``wenqu.testing.contracts`` that each engine, real or fake,
+passes. I/O is async; pure computation is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wenqu.protocols._indexes import (
+    Change,
+    Index,
+    IndexState,
+    LexicalHits,
+    Scored,
+)
+from wenqu.protocols._models import (
+    ChatModel,
+    Embedder,
+    Reranker,
+)
+from wenqu.protocols._reading import (
+    DEFAULT_OPTIONS,
+    MissedFile,
+    Reader,
+    ReadOptions,
+    Sample,
+    SourceFile,
+)
+from wenqu.protocols._stores import (
+    AnswerStore,
+    ChangeLog,
+    ConversationStore,
+    DocumentStore,
+    GateStore,
+    KnowledgeBaseStore,
+    PutDocument,
+    StoredGate,
+    StoredVersion,
+)
+
+if TYPE_CHECKING:
+    from wenqu.protocols._models import Vectors as Vectors  # for type checkers alone
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "AnswerStore",
+    "Change",
+    "ChangeLog",
+    "ChatModel",
+    "ConversationStore",
+    "DocumentStore",
+    "Embedder",
+    "GateStore",
+    "Index",
+    "IndexState",
+    "KnowledgeBaseStore",
+    "LexicalHits",
+    "MissedFile",
+    "PutDocument",
+    "ReadOptions",
+    "Reader",
+    "Reranker",
+    "Sample",
+    "Scored",
+    "SourceFile",
+    "StoredGate",
+    "StoredVersion",
+]

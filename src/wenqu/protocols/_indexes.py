@@ -1,0 +1,115 @@
+"""Indexes: projections of the change log that are searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wenqu.types import (
+        Chunk,
+        Language,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row of the change log with what an index needs to follow it.
+
+    A removal has no chunks. ``vectors`` has one row a chunk, float16.
+    """
+
+    number: int
+    document_id: str
+    title: str
+    chunks: Sequence[Chunk]
+    vectors: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A chunk id and its score by one engine, with the chunk's language where that is known."""
+
+    chunk_id: str
+    score: float
+    language: Language | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalHits:
+    """Chunks by BM25, best first.
+
+    ``limit`` is the most that any text could score for the question: the sum over its terms of
+    idf · (k1 + 1). How near the best hit comes to it says how much of the question it covers.
+    """
+
+    hits: Sequence[Scored]
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    """How far an index has come, and whether it wants to be built anew.
+
+    ``applied`` is the number of the last change that is durable in it. ``worn`` says that what was
+    replaced or removed since it was built still weighs on its scores.
+    """
+
+    applied: int
+    worn: bool = False
+
+
+class Index(Protocol):
+    """A projection of one knowledge base's change log: searched, thrown away, rebuilt."""
+
+    @property
+    def state(self) -> IndexState:
+        """Its state; cheap."""
+
+    async def apply(self, batches: AsyncIterator[Sequence[Change]], *, anew: bool = False) -> None:
+        """Follow the changes; durable on return, and harmless when applied twice.
+
+        Args:
+            batches: Changes, oldest first.
+            anew: They are all there is: the index is built beside the one that is searched, and
+                takes its place at the end.
+        """
+
+    async def lexical(
+        self,
+        text: str,
+        top: int,
+        documents: Collection[str] | None = None,
+        also: Collection[str] = (),
+    ) -> LexicalHits:
+        """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given.
+
+        The chunks ``also`` that hold a term of ``text`` are scored too, wherever they rank.
+        """
+
+    async def dense(
+        self,
+        vector: NDArray[np.float32],
+        top: int,
+        documents: Collection[str] | None = None,
+        also: Collection[str] = (),
+        *,
+        level: bool = False,
+    ) -> Sequence[Scored]:
+        """Return up to ``top`` chunks by inner product, best first, only of ``documents``.
+
+        The chunks ``also`` that the index holds are scored too, wherever they rank. Each says its
+        language. With ``level``, a score is the inner product less that of the mean vector of the
+        chunk's language over the index, so that chunks of different languages compare.
+        """
+
+    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+        """Return the vectors of those of ``chunk_ids`` that the index holds."""
+
+    async def close(self) -> None:
+        """Free what the index holds."""
