@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -33,11 +33,13 @@ from wenqu.types import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from wenqu.app_conversing import Conversing
     from wenqu.app_measuring import Measuring
     from wenqu.pipeline.ingest import FileOutcome, IngestReport
+    from wenqu.pipeline.sharing import Sharing
     from wenqu.protocols import ChatModel, Embedder
     from wenqu.settings import Settings
     from wenqu.sources.git import GitSource
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     )
 
     Progress = Callable[[str, int, int], None]
+    Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 __all__ = ["DEFAULT_BASE", "DEFAULT_CHAT_MODEL", "OCR_MODEL", "AddOptions", "App", "open_app"]
 
@@ -133,6 +136,12 @@ class App(AppParts):
         if "conversing" in self.__dict__:
             await self.conversing.close()
         await super().close()
+
+    @cached_property
+    def _sharing(self) -> Sharing[AnswerEvent]:
+        from wenqu.pipeline.sharing import Sharing
+
+        return Sharing(kept=self.settings.answer.cache)
 
     # Adding and removing
 
@@ -258,24 +267,45 @@ class App(AppParts):
         return await retriever.search(base, query, how or SearchOptions())
 
     async def ask(
-        self, kb: str | None, question: str, how: AskOptions | None = None
+        self, kb: str | None, question: str, how: AskOptions | None = None, *, who: str = ""
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question from a knowledge base: sources first, then text, then the whole.
+
+        The same question asked by many at once is answered once.
 
         Args:
             kb: Name of the knowledge base; see ``base``.
             question: In Chinese or English; the answer is in the same language.
             how: Whether a language model may write, and what else is wanted.
+            who: Asks; turns at the model go round among those who wait.
 
         Raises:
             NotFoundError: There is no such knowledge base.
             InputError: The question is empty or too long.
+            BusyError: Too many are waiting for the model.
         """
         how = how or AskOptions()
         name = kb or await self._meant()
         base = await self.bases.id_of(name)
+        model = self.chat_model() if how.use_llm else None
+        asked = (
+            base,
+            await self.changes.head(base),
+            normalize(question),
+            how,
+            model and model.name,
+        )
+        answering = partial(self._answered, base, name, question, how, who)
+        async with aclosing(self._sharing.events(repr(asked), answering)) as events:
+            async for event in events:
+                yield event
+
+    async def _answered(
+        self, base: int, name: str, question: str, how: AskOptions, who: str
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield an answer in its turn, and keep its record."""
         evidence: tuple[Evidence, ...] = ()
-        async with aclosing(self._answering(base, question, how)) as events:
+        async with aclosing(self._in_turn(base, question, how, who)) as events:
             async for event in events:
                 match event:
                     case EvidenceFound():
@@ -286,6 +316,22 @@ class App(AppParts):
                     case AnswerFinished(answer=answer):
                         record = await self._record(base, name, question, how, answer, evidence)
                         yield AnswerFinished(answer=await self._kept(answer, record))
+
+    async def _in_turn(
+        self, base: int, question: str, how: AskOptions, who: str
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        if not how.use_llm or self.chat_model() is None:
+            events = self._answering(base, question, how)
+            async with aclosing(events) as stream:
+                async for event in stream:
+                    yield event
+            return
+        async with (
+            self.queue.place(who) as place,
+            aclosing(self._answering(base, question, how, place.slot)) as stream,
+        ):
+            async for event in stream:
+                yield event
 
     async def replay(self, name: str) -> tuple[AnswerRecord, AnswerRecord]:
         """Answer a kept question again in the same way; return the old record and the new one.
@@ -314,7 +360,7 @@ class App(AppParts):
         return before, await self._record(base, names[base], before.question, how, answer, evidence)
 
     async def _answering(
-        self, base: int, question: str, how: AskOptions
+        self, base: int, question: str, how: AskOptions, slot: Slot = nullcontext
     ) -> AsyncGenerator[AnswerEvent, None]:
         from wenqu.pipeline.places import located
         from wenqu.pipeline.stopwatch import Stopwatch
@@ -328,7 +374,7 @@ class App(AppParts):
         wanted = SearchOptions(top=EVIDENCE_HITS, where=how.where)
         found = await (await self.retriever()).search(base, query, wanted)
         trace = Trace(stages=(*watch.stages, *found.trace.stages))
-        answerer = await self.answerer(base, how)
+        answerer = await self.answerer(base, how, slot)
         answering = answerer.answer(
             query.text,
             SearchHits(hits=found.hits, trace=trace),

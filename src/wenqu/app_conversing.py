@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from wenqu.app_parts import AppParts
     from wenqu.pipeline.converse import Converser, Summariser
+    from wenqu.protocols import ChatModel
     from wenqu.types import AnswerEvent, Conversation, Language, Turn
 
 __all__ = ["Conversing"]
@@ -30,7 +31,7 @@ class Ask(Protocol):
     """``App.ask``."""
 
     def __call__(
-        self, kb: str | None, question: str, how: AskOptions | None = None
+        self, kb: str | None, question: str, how: AskOptions | None = None, *, who: str = ""
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question from a knowledge base."""
 
@@ -95,6 +96,8 @@ class Conversing:
         question = said.rest if said is not None and alone else line.strip()
         if not question:
             raise InputError("error.question_empty")
+        if self._app.queue.slots == 1:
+            await self.summariser.stop()  # the one model is wanted for an answer
         events = (
             self._chat(talk, question)
             if talk.kb_name is None and not alone
@@ -151,7 +154,7 @@ class Conversing:
     async def close(self) -> None:
         """Stop what goes on in the background."""
         if "summariser" in self.__dict__:
-            await self.summariser.close()
+            await self.summariser.stop()
 
     @cached_property
     def summariser(self) -> Summariser:
@@ -177,6 +180,13 @@ class Conversing:
         chat = self._app.chat_model()
         if chat is None:
             raise ModelMissingError("error.chat_none")
+        async with self._app.queue.place(talk.id) as place, place.slot():
+            async for event in self._reply(chat, talk, question):
+                yield event
+
+    async def _reply(
+        self, chat: ChatModel, talk: Conversation, question: str
+    ) -> AsyncGenerator[AnswerEvent]:
         system = self._app.settings.conversation.system_prompt
         told = self._told(talk)
         if system:
@@ -190,7 +200,7 @@ class Conversing:
     ) -> AsyncGenerator[AnswerEvent]:
         told = () if alone else self._told(talk)
         how = replace(how or AskOptions(), history=told)
-        async with aclosing(self._ask(talk.kb_name, question, how)) as stream:
+        async with aclosing(self._ask(talk.kb_name, question, how, who=talk.id)) as stream:
             async for event in stream:
                 yield event
 

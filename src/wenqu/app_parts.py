@@ -6,6 +6,7 @@ Everything is opened when first used.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from wenqu.types import Chunking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from wenqu.options import AskOptions
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from wenqu.pipeline.rephrase import Rephraser
     from wenqu.pipeline.rerank import Reranking
     from wenqu.pipeline.retrieve import Retriever
+    from wenqu.pipeline.slots import FairQueue
     from wenqu.protocols import ChatModel, Embedder, Reranker
     from wenqu.readers.worker import ReadingPool
     from wenqu.settings import Settings
@@ -39,9 +42,12 @@ if TYPE_CHECKING:
     from wenqu.types import KnowledgeBase
 
     Progress = Callable[[str, int, int], None]
+    Slot = Callable[[], AbstractAsyncContextManager[None]]
 
 __all__ = ["AppParts"]
 
+_SERVER_SLOTS = 16
+"""Answers that a server may write at a time: it queues by itself what is too much for it."""
 _REWRITE_S = 8.0
 """Seconds that a model on a server may take to complete a follow-up question."""
 
@@ -291,8 +297,20 @@ class AppParts(AppModels):
 
         return gate_for(await self.gates.get(kb), (await self.embedder()).fingerprint)
 
-    async def answerer(self, kb: int, how: AskOptions) -> Answerer:
-        """Return what answers from hits of ``kb``; without a language model it quotes."""
+    @cached_property
+    def queue(self) -> FairQueue:
+        """Who is answered next."""
+        from wenqu.pipeline.slots import FairQueue
+
+        chat = self.settings.chat
+        slots = chat.slots or (_SERVER_SLOTS if chat.base_url else 1)
+        return FairQueue(slots=slots, waiting=chat.waiting)
+
+    async def answerer(self, kb: int, how: AskOptions, slot: Slot = nullcontext) -> Answerer:
+        """Return what answers from hits of ``kb``; without a language model it quotes.
+
+        ``slot`` gives the model's turn to write.
+        """
         from wenqu.pipeline.answer import Answerer
 
         chat = self.settings.chat
@@ -303,6 +321,7 @@ class AppParts(AppModels):
             max_tokens=chat.max_tokens,
             evidence_tokens=chat.evidence_tokens,
             first_token_s=chat.timeout_s,
+            slot=slot,
             strict=how.strict or self.settings.answer.strict,
         )
 

@@ -89,6 +89,14 @@ class ChatSettings(ChatServer):
     busy_s: float = Field(
         default=20.0, ge=0, description="most seconds spent waiting for a busy server"
     )
+    slots: int | None = Field(
+        default=None, ge=1, description="answers written at a time; default: 1 here, 16 on a server"
+    )
+    waiting: int = Field(
+        default=20,
+        ge=0,
+        description="questions that may wait for one; more are told to come back",
+    )
     max_tokens: int = Field(default=400, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(
         default=None, ge=100, description="tokens of evidence in a prompt; default: by model"
@@ -102,6 +110,9 @@ class AnswerSettings(_Section):
     keep: bool = Field(
         default=True,
         description="keep answers, and how each came about, for `wenqu log` and `wenqu trace`",
+    )
+    cache: int = Field(
+        default=0, ge=0, description="answers kept in memory for the same question; 0 keeps none"
     )
 
 

@@ -13,10 +13,10 @@ from wenqu.testing.embedder import FakeEmbedder
 from wenqu.types import AnswerFinished, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from wenqu.types import Answer
+    from wenqu.types import Answer, Message
 
 KETTLE = "# Kettle\n\nThe warranty of the kettle lasts two years.\n"
 QUESTION = "How long does the warranty of the kettle last?"
@@ -153,3 +153,21 @@ def test_what_cannot_be_said_is_refused_and_nothing_kept(tmp_path: Path) -> None
         assert (await app.conversations.get(talk)).turns == ()
 
     with_app(tmp_path, work)
+
+
+def test_a_summary_in_the_making_gives_way_to_an_answer(tmp_path: Path) -> None:
+    def reply(messages: Sequence[Message]) -> str:
+        return "要点。" * 40 if messages[0].role == "system" else "好" * 400
+
+    chat = ScriptedChat(reply, delay_s=0.005)
+
+    async def work(app: App) -> None:
+        talk = (await app.conversing.begin()).id
+        for number in range(3):
+            await say(app, talk, f"第{number}问")
+        stopped = chat.stopped
+        await say(app, talk, "再问")
+        assert chat.stopped == stopped + 1
+        assert len((await app.conversations.get(talk)).turns) == 4
+
+    with_app(tmp_path, work, chat, conversation={"history_tokens": 400})

@@ -89,7 +89,14 @@ def test_an_answer_streams_and_ends_with_checked_citations() -> None:
 
 def test_the_trace_has_the_search_s_stages_and_the_answer_s_own() -> None:
     answer = asked(answerer(ScriptedChat("年假申请须提前三天提交[1]。"))).answer
-    assert list(stages(answer)) == ["fuse", "evidence", "first_token", "generate", "verify"]
+    assert list(stages(answer)) == [
+        "fuse",
+        "evidence",
+        "queue",
+        "first_token",
+        "generate",
+        "verify",
+    ]
 
 
 def test_a_marker_that_points_nowhere_is_not_shown() -> None:

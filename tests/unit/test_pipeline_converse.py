@@ -138,7 +138,7 @@ def test_old_turns_are_summed_up_beside_the_answers_once_and_then_anew(tmp_path:
             summariser.begin(talk, chat)
             await summariser.finish()
             assert len(chat.prompts) == 1  # what remains fits
-            await summariser.close()
+            await summariser.stop()
 
     asyncio.run(run())
 

@@ -21,7 +21,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from wenqu import payloads
-from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
+from wenqu.errors import BusyError, ConflictError, InputError, NotFoundError, WenquError
 from wenqu.http import conversations
 from wenqu.http.exchange import event_stream, json_body, parsed
 from wenqu.http.headers import SecurityHeaders
@@ -256,7 +256,8 @@ class _Door:
         """Answer as server-sent events ``evidence``, ``text``, ``answer``; or whole, as JSON."""
         body = parsed(_AskBody, await json_body(request))
         how = body.options()
-        events = self._app.ask(body.kb, body.question, how)
+        who = request.client.host if request.client else ""
+        events = self._app.ask(body.kb, body.question, how, who=who)
         # The first event is fetched here: what is wrong with the request gets its own status.
         first = await anext(events)
         if body.stream:
@@ -277,7 +278,10 @@ class _Door:
     async def failure(self, request: Request, error: WenquError) -> Response:
         """Turn an error into a response that says what to do."""
         payload = payloads.error_payload(error, self.locale(request))
-        return JSONResponse(payload, status_code=_status(error))
+        headers = {}
+        if isinstance(error, BusyError):
+            headers["Retry-After"] = str(error.values["seconds"])
+        return JSONResponse(payload, status_code=_status(error), headers=headers)
 
     def locale(self, request: Request) -> Locale:
         """Return the language of a request's messages."""

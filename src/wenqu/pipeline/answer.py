@@ -8,7 +8,7 @@ before it failed stays. The trace says which stage was skipped and why.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ from wenqu.types import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from wenqu.pipeline.evidence import Selection
     from wenqu.pipeline.gate import GateDecision
@@ -66,6 +67,7 @@ class Answerer:
         max_tokens: Longest answer, in the model's tokens.
         evidence_tokens: Size of the evidence; None takes what the model says it reads in good time.
         first_token_s: Seconds until the first word, loading included, before quoting instead.
+        slot: Gives the model's turn to write: what waits there for others is not the model's delay.
         strict: Leaves sentences out of the final text that the evidence does not bear out; where
             none is left, there is no evidence.
     """
@@ -79,6 +81,7 @@ class Answerer:
         max_tokens: int = 400,
         evidence_tokens: int | None = None,
         first_token_s: float = 120.0,
+        slot: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         strict: bool = False,
     ) -> None:
         self._embedder = embedder
@@ -89,6 +92,7 @@ class Answerer:
             chat.evidence_tokens if chat else _EXTRACTIVE_TOKENS
         )
         self._first_token_s = first_token_s
+        self._slot = slot
         self._strict = strict
 
     async def answer(
@@ -119,7 +123,10 @@ class Answerer:
             yield work.finished(Outcome.NO_EVIDENCE)
             return
         if self._chat is not None:
-            async with _closed(self._write(self._chat, work, selection)) as pieces:
+            async with (
+                work.turn(self._slot),
+                _closed(self._write(self._chat, work, selection)) as pieces,
+            ):
                 async for piece in pieces:
                     yield AnswerText(text=piece)
         if abstains(work.text):
@@ -228,6 +235,16 @@ class _Work:
         begun = perf_counter()
         yield detail
         self.stages.append(Stage(name=name, ms=(perf_counter() - begun) * 1e3, detail=detail))
+
+    @asynccontextmanager
+    async def turn(
+        self, slot: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> AsyncGenerator[None]:
+        """Wait for the model's turn, hold it, and note how long it took to come."""
+        begun = perf_counter()
+        async with slot():
+            self.stages.append(Stage(name="queue", ms=(perf_counter() - begun) * 1e3))
+            yield
 
     def begin_writing(self, model: str) -> None:
         """Note that the model was asked."""

@@ -167,7 +167,7 @@ class Summariser:
         """Wait for what is at work."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop what is at work; it is begun again after the next turn."""
         tasks = list(self._tasks.values())
         for task in tasks:

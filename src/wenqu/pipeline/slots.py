@@ -45,6 +45,11 @@ class FairQueue:
         self._lasting_s = _GUESS_S
 
     @property
+    def slots(self) -> int:
+        """Answers that are written at the same time."""
+        return self._slots
+
+    @property
     def ahead(self) -> int:
         """How many would be answered before one who asks now."""
         return self._places

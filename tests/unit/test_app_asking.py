@@ -1,0 +1,110 @@
+"""Many who ask at once: in turn, not without end, and the same question once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wenqu.app import App, open_app
+from wenqu.errors import BusyError
+from wenqu.options import AskOptions
+from wenqu.settings import load
+from wenqu.testing.chat import ScriptedChat
+from wenqu.testing.embedder import FakeEmbedder
+from wenqu.types import AnswerFinished
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from wenqu.types import Answer
+
+QUESTION = "How long does the warranty of the kettle last?"
+REPLY = "The warranty of the kettle lasts two years [1]."
+
+
+def with_app(
+    folder: Path,
+    work: Callable[[App], Awaitable[None]],
+    chat: ScriptedChat,
+    *,
+    waiting: int = 20,
+    cache: int = 0,
+) -> None:
+    async def run() -> None:
+        file = folder / "kettle.md"
+        file.write_text("# Kettle\n\nThe warranty of the kettle lasts two years.\n", "utf-8")
+        settings = load(home=folder / "home", chat={"waiting": waiting}, answer={"cache": cache})
+        async with open_app(settings, embedder=FakeEmbedder(floor=0.7), chat=chat) as app:
+            await app.add("made", [file])
+            await work(app)
+
+    asyncio.run(run())
+
+
+async def ask(app: App, question: str, **how: bool) -> Answer:
+    events = [event async for event in app.ask("made", question, AskOptions(**how))]  # type: ignore[arg-type]
+    assert isinstance(events[-1], AnswerFinished)
+    return events[-1].answer
+
+
+def test_the_same_question_asked_at_once_is_answered_once(tmp_path: Path) -> None:
+    chat = ScriptedChat(REPLY, delay_s=0.001)
+
+    async def work(app: App) -> None:
+        answers = await asyncio.gather(*(ask(app, QUESTION) for _ in range(8)))
+        assert len(chat.prompts) == 1
+        assert len({answer.id for answer in answers}) == 1
+        await ask(app, QUESTION)
+        assert len(chat.prompts) == 2  # nothing is kept for later
+
+    with_app(tmp_path, work, chat)
+
+
+def test_answers_are_kept_on_request_until_the_documents_change(tmp_path: Path) -> None:
+    chat = ScriptedChat(REPLY)
+
+    async def work(app: App) -> None:
+        first = await ask(app, QUESTION)
+        assert (await ask(app, QUESTION)).id == first.id
+        assert len(chat.prompts) == 1
+        (tmp_path / "kettle.md").write_text("The warranty of the kettle lasts five years.", "utf-8")
+        await app.add("made", [tmp_path / "kettle.md"])
+        assert (await ask(app, QUESTION)).id != first.id
+        assert len(chat.prompts) == 2
+
+    with_app(tmp_path, work, chat, cache=10)
+
+
+def test_answers_are_written_one_after_another_and_say_how_long_they_waited(
+    tmp_path: Path,
+) -> None:
+    chat = ScriptedChat(REPLY, delay_s=0.002)
+
+    async def work(app: App) -> None:
+        questions = [f"{QUESTION} {number}" for number in range(3)]
+        answers = await asyncio.gather(*(ask(app, question) for question in questions))
+        waits = sorted(answer.trace.timings_ms["queue"] for answer in answers)
+        assert waits[0] < waits[1] < waits[2]
+
+    with_app(tmp_path, work, chat)
+
+
+def test_past_the_bound_one_is_told_and_an_answer_without_a_model_needs_no_turn(
+    tmp_path: Path,
+) -> None:
+    chat = ScriptedChat(REPLY, delay_s=0.01)
+
+    async def work(app: App) -> None:
+        writing = asyncio.create_task(ask(app, QUESTION))
+        while not chat.prompts:  # noqa: ASYNC110  # the chat tells nobody
+            await asyncio.sleep(0.001)
+        with pytest.raises(BusyError) as refused:
+            await ask(app, f"{QUESTION} And of the toaster?")
+        assert refused.value.values["ahead"] == 1
+        assert (await ask(app, QUESTION, use_llm=False)).model is None
+        assert (await writing).model == "scripted"
+
+    with_app(tmp_path, work, chat, waiting=0)
