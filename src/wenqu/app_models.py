@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wenqu.errors import ModelError, ModelMissingError, SettingsError
+from wenqu.errors import ModelError, ModelMissingError, SettingsError, WenquError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -120,10 +120,16 @@ class AppModels:
             ModelMissingError: It is not on this machine.
         """
         chat = self.settings.chat.model_copy(update={"model": name})
-        self.settings = self.settings.model_copy(update={"chat": chat})
-        new = self._new_chat_model()
+        before = self.settings
+        self.settings = before.model_copy(update={"chat": chat})
+        try:
+            new = self._new_chat_model()
+        except WenquError:
+            self.settings = before
+            raise
         if new is None:
-            raise ModelMissingError("error.model_missing", name=name)
+            self.settings = before
+            raise ModelMissingError("error.model_missing", name=name, path=before.models_dir)
         old, self._chat = self._chat, new
         if old is not None:
             await old.close()

@@ -13,7 +13,6 @@ import typer
 
 from wenqu.cli.session import HomeOption, Session, system_text
 from wenqu.errors import WenquError
-from wenqu.text.conversation import CommandName, command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from wenqu.app import App
     from wenqu.options import AskOptions
-    from wenqu.text.conversation import Command
+    from wenqu.text.conversation import Command, CommandName
     from wenqu.types import Answer, AnswerEvent, Conversation
 
 __all__ = ["chat"]
@@ -65,6 +64,8 @@ class _Chat:
         self._talk = talk
         self._use_llm = use_llm
         self._last: Answer | None = None
+        from wenqu.text.conversation import CommandName
+
         self._commands: dict[CommandName, Callable[[str], Awaitable[None]]] = {
             CommandName.HELP: self._help,
             CommandName.SOURCES: self._sources,
@@ -76,6 +77,8 @@ class _Chat:
 
     async def run(self) -> None:
         """Read and answer until the end of the input, or ``/exit``."""
+        from wenqu.text.conversation import CommandName, command
+
         lines = self._lines()
         self._session.note(
             "cli.chat.welcome", model=self._model_name(), kb=self._talk.kb_name or "–"
@@ -211,6 +214,8 @@ class _Chat:
 
         home = self._app.settings.home
         home.mkdir(parents=True, exist_ok=True)
+        from wenqu.text.conversation import CommandName
+
         known = [name for name in CommandName if name is not CommandName.UNKNOWN]
         words = [*(f"/{name}" for name in known), "清空对话历史"]
         return PromptSession(
