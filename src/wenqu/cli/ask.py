@@ -126,6 +126,9 @@ def show_end(session: Session, answer: Answer, streamed: str) -> None:
     if answer.outcome is Outcome.ANSWERED:
         out.print()
         show_citations(session, answer.citations)
+        for sentence in answer.sentences:
+            if sentence.supported is False and not sentence.markers:
+                session.note("cli.ask.unconfirmed", text=" ".join(sentence.text.split()))
     for stage in answer.trace.stages:
         if stage.skipped:
             session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)

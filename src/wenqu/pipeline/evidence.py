@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wenqu.text.injection import asks_about_orders, telling
+from wenqu.text.language import detect
 from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
-from wenqu.types import Evidence, Span
+from wenqu.types import Evidence, Origin, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,7 @@ MAX_CHUNKS = 6
 MAX_SENTENCES = 60
 """Sentences that are embedded: what one batch holds without being felt."""
 
+_FOREIGN = 0.85  # of its score that a hit in another language keeps
 _NEAR_DUPLICATE = 0.8
 _LONGEST_BLOCK = 700
 _TITLE_TOKENS = 16  # title, headings and delimiters of one document in the prompt
@@ -148,7 +150,7 @@ async def select(
     Raises:
         ModelError: The embedder cannot be run.
     """
-    chosen = _distinct(hits)
+    chosen = _distinct(_own_language_first(question, hits))
     units = [unit for rank, hit in enumerate(chosen) for unit in _units(rank, hit, embedder)]
     found = _new(units)
     told = found if asks_about_orders(question) else _telling(found, chosen)
@@ -180,6 +182,21 @@ def _telling(units: Sequence[_Unit], hits: Sequence[Hit]) -> list[_Unit]:
 def _new(units: Sequence[_Unit]) -> list[_Unit]:
     """Return the units without those that an overlapping chunk of a better hit has too."""
     return list({(unit.document, unit.span): unit for unit in reversed(units)}.values())[::-1]
+
+
+def _own_language_first(question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits, best first, those in another language than the question's a little lower.
+
+    Where documents say the same in both languages, a reader can check the one in their own, and a
+    small model answers better from it; what only the other language says stays in front.
+    """
+    language = detect(question)
+
+    def worth(hit: Hit) -> float:
+        foreign = hit.origin is Origin.FUSED and hit.document.language != language
+        return hit.score * _FOREIGN if foreign else hit.score
+
+    return sorted(hits, key=worth, reverse=True)
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
