@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wenqu.errors import ModelError, ModelMissingError, SettingsError, WenquError
+from wenqu.errors import ModelError, ModelMissingError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from wenqu.models.catalog import ModelEntry
     from wenqu.protocols import ChatModel, Embedder
@@ -56,7 +57,7 @@ class AppModels:
                 from wenqu.models.e5 import open_embedder
 
                 entry = find(self.settings.models.embedder)
-                await asyncio.to_thread(self.pull, entry.name)
+                await self.fetch(entry.name)
                 self._embedder = await asyncio.to_thread(
                     open_embedder,
                     entry,
@@ -109,28 +110,25 @@ class AppModels:
     async def _seek_ocr(self) -> None:
         if not self._ocr_sought:
             with suppress(ModelError):
-                await asyncio.to_thread(self.pull, OCR_MODEL)
+                await self.fetch(OCR_MODEL)
             self._ocr_sought = True
 
     async def use_chat_model(self, name: str) -> None:
-        """Let another model answer from now on: one of the catalog, or of the server in use.
+        """Let another model answer from now on: of the catalog, the server in use, or a GGUF file.
 
         Raises:
             NotFoundError: The catalog has no such model.
-            ModelMissingError: It is not on this machine.
+            ModelMissingError: It is not on this machine. The one in use stays.
         """
+        from wenqu.models.fetch import is_path, locate
+
         chat = self.settings.chat.model_copy(update={"model": name})
-        before = self.settings
-        self.settings = before.model_copy(update={"chat": chat})
-        try:
-            new = self._new_chat_model()
-        except WenquError:
-            self.settings = before
-            raise
-        if new is None:
-            self.settings = before
-            raise ModelMissingError("error.model_missing", name=name, path=before.models_dir)
-        old, self._chat = self._chat, new
+        if is_path(name):
+            chat = chat.model_copy(update={"base_url": None})
+        if chat.base_url is None:
+            locate(name, self.settings.models_dir)
+        self.settings = self.settings.model_copy(update={"chat": chat})
+        old, self._chat = self._chat, self._new_chat_model()
         if old is not None:
             await old.close()
 
@@ -140,17 +138,78 @@ class AppModels:
             self._chat = self._new_chat_model()
         return self._chat
 
-    def pull(self, name: str) -> Path:
-        """Return the file of a model, fetching it where it is not on this machine; blocks.
+    def chat_model_named(self, model: str | None) -> ChatModel:
+        """Return a chat model of its own, to be closed by whoever asked for it.
+
+        Args:
+            model: A name of the catalog, the path of a GGUF file, or a name of the server in use;
+                None is the one that answers.
 
         Raises:
             NotFoundError: The catalog has no such model.
+            ModelMissingError: It is not on this machine.
+        """
+        from wenqu.models.catalog import CATALOG
+        from wenqu.models.fetch import is_path, locate
+
+        chat = self.settings.chat
+        if model is not None:
+            chat = chat.model_copy(update={"model": model})
+            if is_path(model) or model in CATALOG:
+                chat = chat.model_copy(update={"base_url": None})
+        if chat.base_url is None:
+            locate(chat.model or DEFAULT_CHAT_MODEL, self.settings.models_dir)
+        found = self._chat_model_of(chat)
+        if found is None:  # pragma: no cover - it was located above
+            raise ModelMissingError(
+                "error.model_missing", name=chat.model, path=self.settings.models_dir
+            )
+        return found
+
+    async def fetch(self, name: str, origin: Path | None = None, *, link: bool = False) -> Path:
+        """Do as ``pull`` does, without blocking; cancelling it ends the download, too.
+
+        Raises:
+            NotFoundError: The catalog has no such model, or there is no ``origin``.
             DownloadError: No source has it, or what came is not what was asked for.
+        """
+        stopped = threading.Event()
+        try:
+            return await asyncio.to_thread(self.pull, name, origin, link=link, stopped=stopped)
+        finally:
+            # A thread cannot be cancelled, and no program ends before its threads do.
+            stopped.set()
+
+    def pull(
+        self,
+        name: str,
+        origin: Path | None = None,
+        *,
+        link: bool = False,
+        stopped: threading.Event | None = None,
+    ) -> Path:
+        """Return the file of a model, fetching it where it is not on this machine; blocks.
+
+        Args:
+            name: Of the catalog.
+            origin: A copy of the file, to take instead of any source.
+            link: Point to ``origin`` instead of copying it.
+            stopped: Once set, it is given up; the next pull goes on from there.
+
+        Raises:
+            NotFoundError: The catalog has no such model, or there is no ``origin``.
+            DownloadError: No source has it, or what came is not what was asked for.
+            ModelError: It was stopped.
         """
         from wenqu.models.catalog import find
         from wenqu.models.fetch import pull
 
-        return pull(find(name), self.settings.models_dir, self._on_download)
+        def tell(model: str, done: int, size: int) -> None:
+            if stopped is not None and stopped.is_set():
+                raise ModelError("error.model_stopped", name=model)
+            self._on_download(model, done, size)
+
+        return pull(find(name), self.settings.models_dir, tell, origin, link=link)
 
     def models(self) -> list[tuple[ModelEntry, Path | None]]:
         """Return the models of the catalog, each with its file where it is on this machine."""
@@ -178,33 +237,49 @@ class AppModels:
     def _chat_model_of(self, chat: ChatServer) -> ChatModel | None:
         waits = self.settings.chat
         if chat.base_url is not None:
-            from wenqu.models.openai import OpenAIChat, Patience
-
-            return OpenAIChat(
-                base_url=chat.base_url,
-                model=chat.model or "default",
-                api_key=_key(chat),
-                patience=Patience(
-                    first_s=waits.first_token_s,
-                    next_s=waits.timeout_s,
-                    retries=waits.retries,
-                    busy_s=waits.busy_s,
-                ),
-            )
-        from wenqu.models.catalog import find
-        from wenqu.models.fetch import located
-
-        entry = find(chat.model or DEFAULT_CHAT_MODEL)
-        path = located(entry, self.settings.models_dir)
-        if path is None:
-            return None
+            return self._on_server(chat, chat.base_url)
         from wenqu.models.llamacpp import LlamaCppChat
 
+        path = self._chat_file(chat.model or DEFAULT_CHAT_MODEL)
+        if path is None:
+            return None
         return LlamaCppChat(
             path,
-            name=entry.name,
+            name=path.stem,
             threads=self.settings.models.threads,
             timeout_s=waits.timeout_s,
+            prompts=self.settings.home / "prompts",
+        )
+
+    def _chat_file(self, model: str) -> Path | None:
+        """Return a model's file, or None where one of the catalog is not on this machine.
+
+        A path is returned as it is: that nothing is there is an error when it is to answer, and
+        not a reason to answer without a model.
+        """
+        from wenqu.models.catalog import find
+        from wenqu.models.fetch import is_path, located
+
+        if is_path(model):
+            return Path(model).expanduser()
+        return located(find(model), self.settings.models_dir)
+
+    def _on_server(self, chat: ChatServer, address: str) -> ChatModel:
+        from wenqu.models.ollama import OllamaChat
+        from wenqu.models.openai import OpenAIChat, Patience
+
+        waits = self.settings.chat
+        adapter = OllamaChat if chat.api == "ollama" else OpenAIChat
+        return adapter(
+            base_url=address,
+            model=chat.model or "default",
+            api_key=_key(chat),
+            patience=Patience(
+                first_s=waits.first_token_s,
+                next_s=waits.timeout_s,
+                retries=waits.retries,
+                busy_s=waits.busy_s,
+            ),
         )
 
 

@@ -66,8 +66,12 @@ class ChatServer(_Section):
     base_url: str | None = Field(
         default=None, description="OpenAI-compatible server, with its /v1; default: a local model"
     )
+    api: Literal["openai", "ollama"] = Field(
+        default="openai", description="what the server speaks: OpenAI's protocol, or Ollama's own"
+    )
     model: str | None = Field(
-        default=None, description="model name on the server, or catalog name of a local model"
+        default=None,
+        description="model name on the server; of a local model its catalog name, or any GGUF file",
     )
     api_key: SecretStr | None = Field(default=None, description="key of the server")
     api_key_file: Path | None = Field(

@@ -309,7 +309,9 @@ def test_the_doctor_finds_a_healthy_wenqu(cli: Cli) -> None:
 def test_models_are_listed_with_where_they_are(cli: Cli) -> None:
     models = {model["name"]: model for model in cli.json("models", "list")}
     assert Path(models["multilingual-e5-small"]["path"]).exists()
-    assert all(len(model["sha256"]) == 64 for model in models.values())
+    known = [model for model in models.values() if model["sha256"] is not None]
+    assert len(known) >= 4
+    assert all(len(model["sha256"]) == 64 for model in known)
 
 
 def test_the_server_says_where_it_is_and_stops_when_it_is_interrupted(cli: Cli) -> None:

@@ -45,6 +45,7 @@ class Server:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
+        self.ports: set[int] = set()
         self.keys: list[str | None] = []
         self.busy = 0
         self.cut_off = threading.Event()
@@ -53,6 +54,8 @@ class Server:
     async def chat(self, request: Request) -> Response:
         body = await request.json()
         self.bodies.append(body)
+        if request.client is not None:
+            self.ports.add(request.client.port)
         self.keys.append(request.headers.get("authorization"))
         model = body["model"]
         if model.isdigit():
@@ -79,6 +82,9 @@ class Server:
             yield line
         try:
             for number in range(1, min(count, 30) + 1):
+                if model == "separators":
+                    yield event("#").replace("#", "一\u2028二\x85")
+                    continue
                 yield event(f"{number}, ")
                 await asyncio.sleep(30 if model == "silent" else 0.005)
                 if model == "failing":
@@ -276,6 +282,35 @@ def test_a_server_that_knows_no_usage_is_asked_without(server: Server) -> None:
 
 def test_thoughts_in_a_field_of_their_own_are_left_out(server: Server) -> None:
     assert said(server, "reasoning", max_tokens=2) == ["1, ", "2, "]
+
+
+def test_line_separators_in_a_text_end_no_line(server: Server) -> None:
+    assert said(server, "separators", max_tokens=2) == ["一\u2028二\x85"] * 2
+
+
+def test_a_connection_serves_one_answer_after_another(server: Server) -> None:
+    async def run() -> None:
+        async with opened(server) as chat:
+            for _ in range(3):
+                async for _ in chat.stream(QUESTION, 2):
+                    pass
+
+    before = len(server.ports)
+    asyncio.run(run())
+    assert len(server.ports) == before + 1
+
+
+def test_more_answers_than_a_pool_holds_are_written_at_once(server: Server) -> None:
+    async def run() -> list[str]:
+        async with opened(server, "silent") as chat:
+            replies = [chat.stream(QUESTION, 2) for _ in range(120)]
+            async with asyncio.timeout(60):
+                first = await asyncio.gather(*(anext(reply) for reply in replies))
+            for reply in replies:
+                await reply.aclose()
+            return list(first)
+
+    assert asyncio.run(run()) == ["1, "] * 120
 
 
 def test_closing_the_reply_cuts_the_server_off(server: Server) -> None:

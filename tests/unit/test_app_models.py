@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from wenqu.app_models import AppModels
-from wenqu.errors import DownloadError, SettingsError
+from wenqu.errors import DownloadError, ModelError, ModelMissingError, SettingsError
+from wenqu.models import fetch
 from wenqu.models.fallback import FallbackChat
+from wenqu.models.llamacpp import LlamaCppChat
 from wenqu.settings import load
 from wenqu.testing.samples import document_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wenqu.models.catalog import ModelEntry
+    from wenqu.models.fetch import Progress
     from wenqu.types import Document
 
 
@@ -34,7 +41,7 @@ class Reading:
             chat=None,
         )
 
-        def pull(name: str) -> None:
+        def pull(name: str, *_: object, **__: object) -> None:
             self.pulled.append(name)
             if fails:
                 raise DownloadError(
@@ -121,3 +128,77 @@ def test_the_key_of_a_server_may_lie_in_a_file(tmp_path: Path) -> None:
         chat_app(tmp_path, **server).chat_model()
     assert str(file) in refused.value.message("en")
     assert refused.value.hint("zh")
+
+
+def test_any_gguf_file_can_be_the_chat_model(tmp_path: Path) -> None:
+    file = tmp_path / "own-model.gguf"
+    file.touch()
+    configured = chat_app(tmp_path, model=str(file)).chat_model()
+    assert isinstance(configured, LlamaCppChat)
+    assert configured.name == "own-model"
+    chosen = chat_app(tmp_path)
+    asyncio.run(chosen.use_chat_model(str(file)))
+    assert isinstance(chosen.chat_model(), LlamaCppChat)
+
+
+def test_a_chat_model_that_cannot_be_had_leaves_the_one_in_use(tmp_path: Path) -> None:
+    app = chat_app(tmp_path, base_url="http://127.0.0.1:9/v1", model="theirs")
+    used = app.chat_model()
+    with pytest.raises(ModelMissingError, match="absent"):
+        asyncio.run(app.use_chat_model(str(tmp_path / "absent.gguf")))
+    assert app.chat_model() is used
+    assert app.settings.chat.model == "theirs"
+    # A hub's name has a slash and is none of this machine's files.
+    asyncio.run(app.use_chat_model("org/model"))
+    other = app.chat_model()
+    assert other is not None
+    assert other.name == "org/model"
+
+
+def test_a_gguf_file_that_is_not_there_is_told_when_it_is_to_answer(tmp_path: Path) -> None:
+    chat = chat_app(tmp_path, model=str(tmp_path / "absent.gguf")).chat_model()
+    assert isinstance(chat, LlamaCppChat)
+    with pytest.raises(ModelMissingError, match="absent"):
+        asyncio.run(chat.warm())
+
+
+def test_a_file_is_measured_here_though_a_server_is_configured(tmp_path: Path) -> None:
+    file = tmp_path / "own-model.gguf"
+    app = chat_app(tmp_path, base_url="http://127.0.0.1:9/v1", model="theirs")
+    assert app.chat_model_named(None).name == "theirs"
+    assert type(app.chat_model_named("another")).__name__ == "OpenAIChat"
+    with pytest.raises(ModelMissingError, match="own-model"):
+        app.chat_model_named(str(file))
+    file.touch()
+    assert isinstance(app.chat_model_named(str(file)), LlamaCppChat)
+    with pytest.raises(ModelMissingError, match="not on this machine"):
+        app.chat_model_named("qwen2.5-coder-1.5b-instruct-q4_k_m")
+
+
+def test_a_model_that_is_not_here_is_told_with_where_to_put_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError) as refused:
+        asyncio.run(chat_app(tmp_path).use_chat_model("qwen2.5-coder-0.5b-instruct-q4_k_m"))
+    assert str(tmp_path / "models") in (refused.value.hint("en") or "")
+
+
+def test_cancelling_a_download_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+
+    def endless(entry: ModelEntry, folder: Path, tell: Progress, *_: object, **__: object) -> Path:
+        try:
+            for done in itertools.count():
+                tell(entry.name, done, entry.size)
+                time.sleep(0.01)
+        except ModelError:
+            ended.set()
+        return folder
+
+    monkeypatch.setattr(fetch, "pull", endless)
+
+    async def work() -> None:
+        async with asyncio.timeout(0.1):
+            await chat_app(tmp_path).fetch("multilingual-e5-small")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(work())
+    assert ended.is_set()

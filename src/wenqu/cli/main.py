@@ -11,6 +11,7 @@ from wenqu.cli import answers, ask, chat, conversation, llm, load
 from wenqu.cli.engine import tune_models
 from wenqu.cli.evaluate import eval_app
 from wenqu.cli.gate import gate_app
+from wenqu.cli.models import app as models_app
 from wenqu.cli.search import search
 from wenqu.cli.session import (
     Exit,
@@ -42,7 +43,6 @@ app = typer.Typer(
 )
 kb_app = typer.Typer(help=system_text("cli.kb.help"), no_args_is_help=True)
 doc_app = typer.Typer(help=system_text("cli.doc.help"), no_args_is_help=True)
-models_app = typer.Typer(help=system_text("cli.models.help"), no_args_is_help=True)
 app.add_typer(kb_app, name="kb")
 app.add_typer(eval_app, name="eval")
 app.add_typer(gate_app, name="gate")
@@ -335,37 +335,3 @@ def doc_remove(
     from wenqu.cli.doc import remove_documents
 
     remove_documents(Session.begin(context, home), kb, documents)
-
-
-@models_app.command("list", help=system_text("cli.models.list.help"))
-def models_list(
-    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
-) -> None:
-    """List the models of the catalog."""
-    from wenqu.cli.models import list_models
-
-    list_models(Session.begin(context, home), as_json=json_output)
-
-
-@models_app.command("pull", help=system_text("cli.models.pull.help"))
-def models_pull(
-    context: typer.Context,
-    names: Annotated[
-        list[str] | None, typer.Argument(help=system_text("cli.models.pull.names"))
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Fetch models."""
-    from wenqu.cli.models import pull_models
-
-    pull_models(Session.begin(context, home), names or [])
-
-
-@models_app.command("verify", help=system_text("cli.models.verify.help"))
-def models_verify(
-    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
-) -> None:
-    """Check the hashes of the models on this machine."""
-    from wenqu.cli.models import verify_models
-
-    verify_models(Session.begin(context, home), as_json=json_output)

