@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu.errors import InputError, ModelMissingError
-from wenqu.models import serving
+from wenqu.models import memory, serving
 from wenqu.models.serving import Backend, ServeOptions, launch
+from wenqu.testing.gguf import SMALL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +73,7 @@ def test_transformers_batches_continuously_on_a_gpu_and_quantises(
 
 
 def test_llamacpp_shares_its_context_and_keeps_the_key_off_its_command_line(tmp_path: Path) -> None:
-    file = tmp_path / "m.gguf"
-    file.write_bytes(b"GGUF")
+    file = SMALL.at(tmp_path / "m.gguf")
     wanted = ServeOptions(model=str(file), name="m", parallel=3, threads=2, api_key="sk-secret")
     planned = launch(Backend.LLAMACPP, wanted)
     assert planned.command[planned.command.index("--parallel") + 1] == "3"
@@ -99,9 +99,8 @@ def test_a_backend_that_is_not_here_says_how_to_install_it(
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "m.gguf"
-    file.write_bytes(bytes(2000))
-    monkeypatch.setattr(serving, "_free_memory", lambda: 1000)
+    file = SMALL.at(tmp_path / "m.gguf")
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     with pytest.raises(InputError) as refused:
         launch(Backend.LLAMACPP, ServeOptions(model=str(file), name="big"))
     assert refused.value.key == "error.serve_memory"

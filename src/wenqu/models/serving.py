@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Backend", "Launch", "ServeOptions", "launch"]
 
 _GIB = 2**30
-_LOADED = 1.1
-"""Memory of a loaded GGUF file over its size: buffers and the program itself."""
 _BITS = {4: "bnb-4bit", 8: "bnb-8bit"}
 
 
@@ -100,12 +98,15 @@ def launch(backend: Backend, wanted: ServeOptions) -> Launch:
 
 
 def _llamacpp(wanted: ServeOptions) -> Launch:
+    from wenqu.models import memory
+    from wenqu.models.gguf import read_gguf
+
     path = Path(wanted.model)
     if not path.is_file():
         raise ModelMissingError("error.llamacpp_missing", path=path)
     if wanted.bits is not None or wanted.gpus != 1:
         raise InputError("error.serve_gguf_bits", model=path.name)
-    needed, free = path.stat().st_size * _LOADED, _free_memory()
+    needed, free = read_gguf(path).memory(wanted.context * wanted.parallel), memory.free_memory()
     if free is not None and needed > free:
         raise InputError(
             "error.serve_memory",
@@ -217,14 +218,3 @@ def _checked_bits(wanted: ServeOptions) -> int:
 
 def _has_gpu() -> bool:
     return any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/kfd"))
-
-
-def _free_memory() -> int | None:
-    """Return the bytes of memory that are free, or could be made so; None where unknown."""
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return None
-    values = dict(line.split(":", 1) for line in lines)
-    said = values.get("MemAvailable", "").split()
-    return int(said[0]) * 1024 if said else None
