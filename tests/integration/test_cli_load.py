@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from typer.testing import CliRunner
 
 from wenqu.cli.main import app as cli
 from wenqu.cli.session import Exit
+from wenqu.testing.servers import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -48,21 +44,6 @@ async def ask(request: Request) -> Response:
         events = [("evidence", []), ("answer", refused)]
     body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
     return Response(body, media_type="text/event-stream")
-
-
-@contextmanager
-def running(*routes: Route) -> Iterator[str]:
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off")
-    runner = uvicorn.Server(config)
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        runner.force_exit = runner.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")

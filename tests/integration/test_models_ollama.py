@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -21,6 +18,7 @@ from wenqu.models.ollama import OllamaChat
 from wenqu.models.wire import Patience
 from wenqu.settings import Settings
 from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.testing.servers import running
 from wenqu.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -80,27 +78,12 @@ class Server:
             raise
 
 
-@contextmanager
-def running(server: Server) -> Iterator[None]:
-    routes = [Route("/api/chat", server.chat, methods=["POST"]), Route("/api/tags", server.tags)]
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off")
-    runner = uvicorn.Server(config)
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    server.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        yield
-    finally:
-        runner.force_exit = runner.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     state = Server()
-    with running(state):
+    routes = (Route("/api/chat", state.chat, methods=["POST"]), Route("/api/tags", state.tags))
+    with running(*routes) as url:
+        state.url = url
         yield state
 
 

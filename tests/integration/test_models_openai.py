@@ -6,18 +6,17 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from wenqu.errors import ChatError
 from wenqu.models.openai import OpenAIChat, Patience
 from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.testing.servers import running
 from wenqu.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -103,28 +102,12 @@ class Server:
             raise
 
 
-@contextmanager
-def running(server: Server) -> Iterator[None]:
-    app = Starlette(routes=[Route("/v1/chat/completions", server.chat, methods=["POST"])])
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off")
-    runner = uvicorn.Server(config)
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    port = runner.servers[0].sockets[0].getsockname()[1]
-    server.url = f"http://127.0.0.1:{port}/v1"
-    try:
-        yield
-    finally:
-        runner.force_exit = runner.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     state = Server()
-    with running(state):
+    routes = (Route("/v1/chat/completions", state.chat, methods=["POST"]),)
+    with running(*routes) as url:
+        state.url = f"{url}/v1"
         yield state
 
 

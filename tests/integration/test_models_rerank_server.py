@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from wenqu.errors import ModelError
 from wenqu.models.rerank_server import ServerReranker
 from wenqu.testing.contracts_rerank import RerankerContract, hits_of
+from wenqu.testing.servers import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -78,27 +76,12 @@ class Server:
         return JSONResponse(answers[dialect])
 
 
-@contextmanager
-def running(server: Server) -> Iterator[None]:
-    app = Starlette(routes=[Route("/{dialect}/rerank", server.rerank, methods=["POST"])])
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off")
-    runner = uvicorn.Server(config)
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    server.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
-    try:
-        yield
-    finally:
-        runner.force_exit = runner.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     state = Server()
-    with running(state):
+    routes = (Route("/{dialect}/rerank", state.rerank, methods=["POST"]),)
+    with running(*routes) as url:
+        state.url = url
         yield state
 
 

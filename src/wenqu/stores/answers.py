@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
 from wenqu.errors import NotFoundError
+from wenqu.stores.moments import iso_utc
 from wenqu.stores.schema import answers
 from wenqu.types import AnswerRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row
 
@@ -96,10 +95,5 @@ def _record(row: Row[tuple[object, ...]]) -> AnswerRecord:
         question=row.question,
         outcome=row.outcome,
         data=row.record,
-        created_at=_utc(row.created_at),
+        created_at=iso_utc(row.created_at),
     )
-
-
-def _utc(moment: datetime) -> str:
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.isoformat(timespec="seconds")

@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from wenqu.errors import NotFoundError
 from wenqu.stores.batches import batched
+from wenqu.stores.moments import iso_utc
 from wenqu.stores.schema import conversations, turns
 from wenqu.types import Conversation, Turn
 
@@ -179,7 +180,7 @@ def _turn(row: Row[tuple[object, ...]]) -> Turn:
         parent=row.parent_id,
         answer_id=row.answer_id,
         detail=row.detail,
-        created_at=_utc(row.created_at),
+        created_at=iso_utc(row.created_at),
     )
 
 
@@ -193,11 +194,6 @@ def _conversation(row: Row[tuple[object, ...]], branch: tuple[Turn, ...]) -> Con
         turns=branch,
         summary=summary.get("text", ""),
         summarised=summary.get("turn"),
-        created_at=_utc(row.created_at),
-        used_at=_utc(row.used_at),
+        created_at=iso_utc(row.created_at),
+        used_at=iso_utc(row.used_at),
     )
-
-
-def _utc(moment: datetime) -> str:
-    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return aware.isoformat(timespec="seconds")
