@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -95,6 +94,8 @@ def export(
     home: HomeOption = None,
 ) -> None:
     """Write a conversation to a file."""
+    import asyncio
+
     session = Session.begin(context, home)
     wanted = form or (Form.JSON if path.suffix.lower() == ".json" else Form.MARKDOWN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -16,6 +15,8 @@ from wenqu.errors import ModelError, WenquError
 from wenqu.models.serving import Backend, ServeOptions
 
 if TYPE_CHECKING:
+    import asyncio
+
     from wenqu.models.serving import Launch
 
 __all__ = ["app"]
@@ -74,6 +75,8 @@ def serve(  # noqa: PLR0913, PLR0917  # one parameter an option
     home: HomeOption = None,
 ) -> None:
     """Serve a model until the process is told to stop."""
+    import asyncio
+
     from wenqu.models.serving import launch
 
     session = Session.begin(context, home)
@@ -130,6 +133,8 @@ async def _serve(session: Session, planned: Launch, name: str) -> None:
     Raises:
         ModelError: It ended by itself.
     """
+    import asyncio
+
     process = await asyncio.create_subprocess_exec(
         *planned.command,
         env={**os.environ, **planned.environment},
@@ -159,6 +164,8 @@ async def _serve(session: Session, planned: Launch, name: str) -> None:
 
 
 async def _ready(session: Session, planned: Launch, name: str) -> None:
+    import asyncio
+
     import httpx
 
     root = planned.url.removesuffix("/v1")
@@ -175,6 +182,8 @@ async def _ready(session: Session, planned: Launch, name: str) -> None:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
+    import asyncio
+
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

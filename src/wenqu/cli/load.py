@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing
 from enum import StrEnum
@@ -82,6 +81,8 @@ def load(  # noqa: PLR0913, PLR0917  # one parameter an option
     home: HomeOption = None,
 ) -> None:
     """Ask a server many questions at once, and show how long they waited."""
+    import asyncio
+
     session = Session.begin(context, home)
     try:
         levels = _numbers(clients)
