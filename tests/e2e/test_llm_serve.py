@@ -29,7 +29,7 @@ MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 KEY = "sk-made"
 PROMPT = "Count from 1 to 9, with commas, and nothing else."
 
-TRANSFORMERS = os.environ.get("WENQU_TEST_TRANSFORMERS")
+TRANSFORMERS = os.environ.get("TEST_TRANSFORMERS_BIN")
 """The ``bin`` folder of an environment with transformers[serving] and torch."""
 
 pytestmark = pytest.mark.slow
@@ -150,7 +150,7 @@ def test_without_the_key_nothing_is_answered(url: str) -> None:
 
 
 @pytest.mark.skipif(
-    TRANSFORMERS is None, reason="set WENQU_TEST_TRANSFORMERS to a bin folder with transformers"
+    TRANSFORMERS is None, reason="set TEST_TRANSFORMERS_BIN to a bin folder with transformers"
 )
 def test_a_tiny_model_is_served_by_transformers(tmp_path: Path) -> None:
     bin_folder, model = str(TRANSFORMERS), tmp_path / "tiny"
