@@ -8,7 +8,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -92,7 +92,12 @@ def serving() -> Serving:
 
 
 @contextmanager
-def _serving(home: Path, chat: ScriptedChat | None, kb: str | None = None) -> Iterator[str]:
+def _serving(
+    home: Path,
+    chat: ScriptedChat | None,
+    kb: str | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Iterator[str]:
     import uvicorn
 
     from wenqu.app import open_app
@@ -107,7 +112,8 @@ def _serving(home: Path, chat: ScriptedChat | None, kb: str | None = None) -> It
 
     async def run() -> None:
         embedder = FakeEmbedder(floor=0.75)
-        async with open_app(Settings(home=home), embedder=embedder, chat=chat) as app:
+        given = Settings(home=home, **(settings or {}))
+        async with open_app(given, embedder=embedder, chat=chat) as app:
             config = uvicorn.Config(build(app, kb=kb), log_level="error", lifespan="on")
             servers.append(uvicorn.Server(config))
             started.set()

@@ -132,6 +132,9 @@ async def _values(
     retrieval = app.settings.retrieval.model_copy(
         update={"lexical_weight": setting.lexical_weight, "candidates": setting.candidates}
     )
+    # Opened here, so that what the variant shares is closed with the app.
+    await app.projector()
+    await app.reranking()
     varied = app.varied(app.settings.model_copy(update={"retrieval": retrieval}), embedder)
     retriever = await varied.retriever()
     wanted = SearchOptions(top=_HITS, rerank=setting.rerank)

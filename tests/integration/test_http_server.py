@@ -329,3 +329,18 @@ def test_the_page_says_its_address_when_it_is_ready_and_a_taken_port_is_an_error
             await asyncio.wait([first])
 
     asyncio.run(check())
+
+
+def test_past_the_bound_one_is_told_when_to_come_back(home: Path, serving: Serving) -> None:
+    slow = ScriptedChat(reply, delay_s=0.2)
+    with serving(home, slow, settings={"chat": {"waiting": 0}}) as url, asking(url) as client:
+        body = {"question": "How soon are travel costs paid?", "kb": "handbook"}
+        with client.stream("POST", "/api/ask", json=body) as first:
+            assert first.status_code == 200
+            other = {"question": "员工每年享有几天年假？", "kb": "handbook"}
+            with asking(url) as second:
+                refused = second.post("/api/ask", json=other)
+            assert refused.status_code == 503
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert refused.json()["error"] == "error.busy"
+            assert "travel" in first.read().decode().lower()
