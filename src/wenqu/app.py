@@ -19,7 +19,7 @@ from wenqu.app_models import DEFAULT_CHAT_MODEL, OCR_MODEL
 from wenqu.app_parts import AppParts
 from wenqu.errors import NotFoundError, StoreError
 from wenqu.options import AskOptions, SearchOptions
-from wenqu.text.normalize import normalize
+from wenqu.text.normalize import normalize, storable
 from wenqu.types import (
     AnswerFinished,
     AnswerText,
@@ -284,7 +284,7 @@ class App(AppParts):
             InputError: The question is empty or too long.
             BusyError: Too many are waiting for the model.
         """
-        how = how or AskOptions()
+        how, question = how or AskOptions(), storable(question)
         name = kb or await self._meant()
         base = await self.bases.id_of(name)
         model = self.chat_model() if how.use_llm else None

@@ -14,6 +14,7 @@ from wenqu.errors import InputError, ModelMissingError, NotFoundError
 from wenqu.options import AskOptions
 from wenqu.payloads import conversation_payload
 from wenqu.text.conversation import CommandName, command
+from wenqu.text.normalize import storable
 from wenqu.types import Message
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Conversing:
             ModelMissingError: A plain chat has no model to talk to.
         """
         talk = await self._app.conversations.get(conversation, owner)
+        line = storable(line)
         said = command(line)
         if said is not None and said.name is CommandName.CLEAR:
             await self._app.conversations.go_to(talk.id, None)

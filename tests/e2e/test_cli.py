@@ -87,7 +87,7 @@ def test_adding_again_changes_nothing_and_says_so(cli: Cli) -> None:
 
 def test_search_prints_hits_with_the_scores_of_each_origin(cli: Cli) -> None:
     found = cli.json("search", "年假有多少天？", "--kb", "demo", "--top", "3")
-    assert set(found) == {"hits", "timings_ms"}
+    assert set(found) == {"hits", "skipped", "timings_ms"}
     assert len(found["hits"]) == 3
     best = found["hits"][0]
     assert set(best) >= {"document", "title", "page", "text", "start", "end", "scores"}

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.normalize import fold, normalize
+from wenqu.text.normalize import fold, normalize, storable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 TRICKY_TEXT = st.text(
@@ -107,3 +107,12 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
 )
 def test_two_ways_to_write_the_same_fold_alike(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_text_can_be_stored_and_good_text_stays_as_it_is(text: str) -> None:
+    kept = storable(text)
+    assert kept.encode("utf-8").decode() == kept
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        assert kept == text
+    assert len(kept) == len(text)

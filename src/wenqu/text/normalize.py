@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["fold", "normalize", "simplified"]
+__all__ = ["fold", "normalize", "simplified", "storable"]
 
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028]")
 _PARAGRAPH_END = "\u2029"
@@ -82,3 +82,11 @@ def simplified() -> Mapping[int, str]:
     table = {ord(first): second[0] for first, *second in pairs if first != second[0]}
     # A few simplified forms are simplified again: follow them to the end.
     return {first: table.get(ord(second), second) for first, second in table.items()}
+
+
+def storable(text: str) -> str:
+    """Return ``text`` with halves of surrogate pairs, which UTF-8 cannot hold, as question marks.
+
+    A command line that is not UTF-8 brings them in; a database takes none.
+    """
+    return text.encode("utf-8", "replace").decode()
