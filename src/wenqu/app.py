@@ -314,24 +314,20 @@ class App(AppParts):
                     case AnswerText():
                         yield event
                     case AnswerFinished(answer=answer):
-                        record = await self._record(base, name, question, how, answer, evidence)
-                        yield AnswerFinished(answer=await self._kept(answer, record))
+                        if self.settings.answer.keep:
+                            record = await self._record(base, name, question, how, answer, evidence)
+                            answer = await self._kept(answer, record)
+                        yield AnswerFinished(answer=answer)
 
     async def _in_turn(
         self, base: int, question: str, how: AskOptions, who: str
     ) -> AsyncGenerator[AnswerEvent, None]:
-        if not how.use_llm or self.chat_model() is None:
-            events = self._answering(base, question, how)
-            async with aclosing(events) as stream:
-                async for event in stream:
+        writes = how.use_llm and self.chat_model() is not None
+        async with self.queue.place(who) if writes else nullcontext() as place:
+            slot = place.slot if place is not None else nullcontext
+            async with aclosing(self._answering(base, question, how, slot)) as events:
+                async for event in events:
                     yield event
-            return
-        async with (
-            self.queue.place(who) as place,
-            aclosing(self._answering(base, question, how, place.slot)) as stream,
-        ):
-            async for event in stream:
-                yield event
 
     async def replay(self, name: str) -> tuple[AnswerRecord, AnswerRecord]:
         """Answer a kept question again in the same way; return the old record and the new one.
@@ -410,8 +406,6 @@ class App(AppParts):
         return record_of(question, how, answer, evidence, circumstances)
 
     async def _kept(self, answer: Answer, record: AnswerRecord) -> Answer:
-        if not self.settings.answer.keep:
-            return answer
         try:
             await self.answers.put(record)
         except StoreError:

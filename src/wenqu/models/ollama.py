@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from wenqu.errors import ChatError
-from wenqu.models.wire import Patience, ThoughtFilter, Wire
+from wenqu.models.wire import Patience, Wire, spoken
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
@@ -103,17 +103,13 @@ class OllamaChat:
                 "seed": _SEED,
             },
         }
-        thoughts = ThoughtFilter()
         response = await self._wire.send(body)
         try:
             if not response.is_success:
                 await self._refuse(response)
-            async with contextlib.aclosing(self._pieces(response, on_usage)) as pieces:
+            async with contextlib.aclosing(spoken(self._pieces(response, on_usage))) as pieces:
                 async for piece in pieces:
-                    if said := thoughts.feed(piece):
-                        yield said
-            if rest := thoughts.finish():
-                yield rest
+                    yield piece
         finally:
             await response.aclose()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wenqu.models.wire import Patience, ThoughtFilter, Wire
+from wenqu.models.wire import Patience, Wire, spoken
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
@@ -98,15 +98,11 @@ class OpenAIChat:
             "stream": True,
             **self._extra,
         }
-        thoughts = ThoughtFilter()
         response = await self._opened(body)
         try:
-            async with contextlib.aclosing(self._pieces(response, on_usage)) as pieces:
+            async with contextlib.aclosing(spoken(self._pieces(response, on_usage))) as pieces:
                 async for piece in pieces:
-                    if said := thoughts.feed(piece):
-                        yield said
-            if rest := thoughts.finish():
-                yield rest
+                    yield piece
         finally:
             await response.aclose()
 

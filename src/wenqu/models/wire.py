@@ -21,7 +21,7 @@ from wenqu.models.lanes import Lanes
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-__all__ = ["Patience", "ThoughtFilter", "Wire", "error_text"]
+__all__ = ["Patience", "Wire", "error_text", "spoken"]
 
 _BACKOFF_S = 0.5
 _BUSY = (429, 502, 503, 504)
@@ -221,7 +221,18 @@ class Wire:
         return ChatError("error.chat_timeout", url=self.shown_url, seconds=seconds)
 
 
-class ThoughtFilter:
+async def spoken(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """Yield what of a reply's pieces is no leading thought; closing this closes them."""
+    thoughts = _ThoughtFilter()
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            if said := thoughts.feed(piece):
+                yield said
+    if rest := thoughts.finish():
+        yield rest
+
+
+class _ThoughtFilter:
     """Leaves out a leading ``<think>…</think>``, whatever pieces it comes in."""
 
     def __init__(self) -> None:
