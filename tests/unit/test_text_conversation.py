@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.conversation import Command, CommandName, command, trimmed, without_references
-from wenqu.types import Message
-
-ROLES = st.sampled_from(["system", "user", "assistant"])
-MESSAGES = st.lists(st.builds(Message, role=ROLES, text=st.text(max_size=40)), max_size=12)
+from wenqu.text.conversation import Command, CommandName, command, without_references
 
 
 @pytest.mark.parametrize(
@@ -73,36 +69,3 @@ def test_brackets_in_code_and_text_below_a_heading_stay() -> None:
     assert without_references(code) == "Use `row[0]`:\n```\nprint(row[1])\n```"
     kept = "来源：\n数据来自统计局。"
     assert without_references(kept) == kept
-
-
-@given(MESSAGES, st.integers(min_value=0, max_value=200))
-def test_a_trimmed_history_fits_and_is_the_end_of_the_conversation(
-    history: list[Message], budget: int
-) -> None:
-    kept = trimmed(history, budget, len)
-    assert sum(len(message.text) for message in kept) <= budget
-    asked = [message for message in history if message.role == "user"]
-    kept_asked = [message for message in kept if message.role == "user"]
-    assert kept_asked == asked[len(asked) - len(kept_asked) :]
-
-
-@given(MESSAGES)
-def test_with_room_enough_every_question_stays_and_no_answer_stands_alone(
-    history: list[Message],
-) -> None:
-    kept = trimmed(history, 10_000, len)
-    asked = [message for message in history if message.role == "user"]
-    assert [message for message in kept if message.role == "user"] == asked
-    assert all(message.role != "system" for message in kept)
-    assert not kept or kept[0].role == "user"
-
-
-def test_a_turn_is_kept_whole_or_not_at_all() -> None:
-    history = [
-        Message(role="user", text="aaaa"),
-        Message(role="assistant", text="bbbb"),
-        Message(role="user", text="cc"),
-        Message(role="assistant", text="dd[1]"),
-    ]
-    assert [message.text for message in trimmed(history, 11, len)] == ["cc", "dd"]
-    assert [message.text for message in trimmed(history, 12, len)] == ["aaaa", "bbbb", "cc", "dd"]

@@ -6,18 +6,12 @@ Pure functions; nothing here knows where conversations are kept.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wenqu.text.normalize import fold
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from wenqu.types import Message
-
-__all__ = ["Command", "CommandName", "command", "trimmed", "without_references"]
+__all__ = ["Command", "CommandName", "command", "without_references"]
 
 _MARKER = re.compile(r"[ \t]*\[\d{1,3}(?:\s*[,，、–-]\s*\d{1,3})*\]")
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
@@ -117,33 +111,3 @@ def without_references(text: str) -> str:
         kept += [_MARKER.sub("", text[position : code.start()]), code[0]]
         position = code.end()
     return "".join([*kept, _MARKER.sub("", text[position:])])
-
-
-def trimmed(
-    history: Sequence[Message], budget: int, count: Callable[[str], int]
-) -> tuple[Message, ...]:
-    """Return the most recent turns of a conversation that a prompt has room for, oldest first.
-
-    A turn is a question with what was answered to it; it is kept whole or not at all, so that no
-    answer stands without its question. Answers lose their references. System messages are left
-    out: a prompt has its own.
-
-    Args:
-        history: The messages, oldest first.
-        budget: Most tokens of all together.
-        count: Counts the tokens of a text.
-    """
-    turns: list[list[Message]] = []
-    for message in history:
-        if message.role == "user":
-            turns.append([message])
-        elif message.role == "assistant" and turns:
-            turns[-1].append(replace(message, text=without_references(message.text)))
-    kept: list[list[Message]] = []
-    left = budget
-    for turn in reversed(turns):
-        left -= sum(count(message.text) for message in turn)
-        if left < 0:
-            break
-        kept.append(turn)
-    return tuple(message for turn in reversed(kept) for message in turn)
