@@ -236,11 +236,9 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(server: Server) ->
 
 def test_a_busy_server_is_not_waited_for_longer_than_allowed(server: Server) -> None:
     server.busy = 9
-    begun = time.monotonic()
     error = failure(server, "busy", patience=Patience(retries=5, busy_s=0.2))
     assert error.key == "error.chat_busy"
-    assert server.busy > 0
-    assert time.monotonic() - begun < 5
+    assert server.busy > 9 - 5  # fewer than the retries that it had
 
 
 @pytest.mark.parametrize("model", ["failing", "breaking", "400", "500"])

@@ -8,7 +8,7 @@ enough to be told from another.
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from wenqu.errors import ModelError, ModelMissingError
+from wenqu.models import rerank_onnx
 from wenqu.models.rerank_onnx import OnnxReranker, located
 from wenqu.testing.contracts_rerank import RerankerContract, hits_of
 
@@ -198,22 +199,31 @@ def test_what_is_no_cross_encoder_is_refused(tmp_path: Path) -> None:
         broken(tmp_path)
 
 
-def test_who_waits_no_more_stops_the_work_at_the_next_batch(model: Path) -> None:
+def test_who_waits_no_more_stops_the_work_at_the_next_batch(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    begun, given_up = threading.Event(), threading.Event()
+    real = rerank_onnx._Graph._run
+
+    def watched(graph: rerank_onnx._Graph, pairs: Any) -> Any:
+        ran.append(len(pairs))
+        begun.set()
+        assert given_up.wait(60)
+        return real(graph, pairs)
+
     async def work() -> None:
         reranker = OnnxReranker(model, threads=1)
         await reranker.load()
-        hits = hits_of(*["taxis " * 400] * 3000)
-        begun = time.monotonic()
-        await reranker.rerank(QUESTION, hits)
-        whole = time.monotonic() - begun
-        begun = time.monotonic()
-        task = asyncio.create_task(reranker.rerank(QUESTION, hits))
-        await asyncio.sleep(whole / 3)
+        task = asyncio.create_task(reranker.rerank(QUESTION, hits_of(*["taxis " * 400] * 300)))
+        assert await asyncio.to_thread(begun.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        given_up.set()
         # The default executor waits for its threads: what goes on would be waited for here.
         await asyncio.get_running_loop().shutdown_default_executor()
-        assert time.monotonic() - begun < whole
 
+    monkeypatch.setattr(rerank_onnx._Graph, "_run", watched)
     asyncio.run(work())
+    assert len(ran) == 1
