@@ -19,10 +19,12 @@ test: $(VENV)/.tested
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-# Measures every data set below DATA and writes REPORT; EVAL_ARGS=--quick takes small samples.
+# Measures every data set below DATA, and questions translated into the other language over two of
+# them, and writes REPORT; EVAL_ARGS=--quick takes small samples.
 eval: $(VENV)/.installed
 	$(BIN)/wenqu models pull
-	$(BIN)/wenqu eval all $(DATA) --out $(REPORT) $(EVAL_ARGS)
+	$(BIN)/python bench/translated.py $(DATA) build/translated
+	$(BIN)/wenqu eval all $(DATA) build/translated --out $(REPORT) $(EVAL_ARGS)
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from wenqu.errors import InputError, ModelMissingError, NotFoundError
@@ -127,33 +128,33 @@ class Measuring:
 
     async def evaluate_all(
         self,
-        folder: Path,
+        folders: Sequence[Path],
         suite: Suite,
         *,
         again: bool = False,
         on_step: Callable[[int, int, Step], None] = lambda *_: None,
         on_progress: Progress = lambda *_: None,
     ) -> list[EvalRecord]:
-        """Measure every data set below a folder; each run is saved as soon as it is there.
+        """Measure every data set below folders; each run is saved as soon as it is there.
 
         A step whose saved run has the same settings and fingerprints is not done again, so that
         what was interrupted goes on where it was. Steps that write answers are left out where
         there is no chat model.
 
         Args:
-            folder: Where the folders of data sets are.
+            folders: Where the folders of data sets are.
             suite: How much to measure.
             again: Measure everything anew.
             on_step: Told of each step: its number from 1, how many there are, and the step.
             on_progress: As for ``evaluate``.
 
         Raises:
-            NotFoundError: There is no data set.
+            NotFoundError: There is no data set below one of them.
             InputError: A set is malformed.
         """
         from wenqu.evaluation.suite import steps
 
-        plan = await asyncio.to_thread(lambda: steps(folder, suite))
+        plan = await asyncio.to_thread(lambda: steps(folders, suite))
         if self._app.chat_model() is None:
             plan = [step for step in plan if step.answers != "generate"]
         runs = []
@@ -361,7 +362,11 @@ class Measuring:
             "documents": str(await self._app.changes.head(base.id)),
         }
         chat = self._app.chat_model() if writes else None
-        return {**prints, "chat": chat.name} if chat is not None else prints
+        if chat is None:
+            return prints
+        prompt = base.settings.prompt
+        own = {"prompt": blake2b(prompt.encode(), digest_size=8).hexdigest()} if prompt else {}
+        return {**prints, "chat": chat.name, **own}
 
     async def _pipeline(self, base: KnowledgeBase, sample: Dataset, how: EvalOptions) -> Pipeline:
         from wenqu.evaluation.datasets import sampled

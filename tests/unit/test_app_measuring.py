@@ -156,20 +156,20 @@ def test_a_suite_goes_on_where_it_was_and_begins_anew_when_told_to(
 
         suite = Suite(queries=4, quoted=2, written=1)
         measuring = app.measuring
-        first = await measuring.evaluate_all(dataset.parent, suite, on_step=on_step)
+        first = await measuring.evaluate_all([dataset.parent], suite, on_step=on_step)
         # Some question of the set is unanswerable, and without a chat model nothing is written.
         assert told == ["1/1 tiny-4"]
         assert measuring.runs.names() == ["tiny-4"]
         asked = len(embedder.embedded)
-        assert await measuring.evaluate_all(dataset.parent, suite) == first
+        assert await measuring.evaluate_all([dataset.parent], suite) == first
         assert len(embedder.embedded) == asked
-        again = await measuring.evaluate_all(dataset.parent, suite, again=True)
+        again = await measuring.evaluate_all([dataset.parent], suite, again=True)
         assert len(embedder.embedded) > asked
         assert again[0].queries[0].values == first[0].queries[0].values
 
     async def otherwise(app: App) -> None:
         kept = app.measuring.runs.load("tiny-4")
-        runs = await app.measuring.evaluate_all(dataset.parent, Suite(queries=4, quoted=2))
+        runs = await app.measuring.evaluate_all([dataset.parent], Suite(queries=4, quoted=2))
         assert runs[0].date > kept.date
         assert runs[0].settings != kept.settings
 

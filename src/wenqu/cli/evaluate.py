@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913, PLR0917  # one parameter an option
 @eval_app.command("all", help=system_text("cli.eval.all.help"))
 def measure_all(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help=system_text("cli.eval.all.folder"))],
+    folders: Annotated[list[Path], typer.Argument(help=system_text("cli.eval.all.folders"))],
     out: _Out = Path("eval-report.html"),
     quick: Annotated[bool, typer.Option("--quick", help=system_text("cli.eval.all.quick"))] = False,
     full: Annotated[bool, typer.Option("--full", help=system_text("cli.eval.all.full"))] = False,
@@ -114,12 +114,13 @@ def measure_all(  # noqa: PLR0913, PLR0917  # one parameter an option
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Measure every data set in a folder, and write one report."""
+    """Measure every data set in folders, and write one report."""
     from wenqu.cli.evaluations import evaluate_all
     from wenqu.evaluation.suite import Suite
 
     suite = Suite.of(quick=quick, full=full, generate=generate)
-    evaluate_all(Session.begin(context, home), folder, out, suite, again=again, as_json=json_output)
+    session = Session.begin(context, home)
+    evaluate_all(session, folders, out, suite, again=again, as_json=json_output)
 
 
 @eval_app.command("list", help=system_text("cli.eval.list.help"))

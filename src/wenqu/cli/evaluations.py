@@ -89,9 +89,15 @@ def evaluate_targets(
 
 
 def evaluate_all(  # what the command line says
-    session: Session, folder: Path, out: Path, suite: Suite, *, again: bool, as_json: bool
+    session: Session,
+    folders: Sequence[Path],
+    out: Path,
+    suite: Suite,
+    *,
+    again: bool,
+    as_json: bool,
 ) -> None:
-    """Measure every data set below a folder, as far as that was not done yet; write a report."""
+    """Measure every data set below folders, as far as that was not done yet; write a report."""
     from wenqu.evaluation.report import EvalReport
 
     async def work(app: App) -> list[EvalRecord]:
@@ -102,7 +108,7 @@ def evaluate_all(  # what the command line says
                 bar.print(session.text("cli.eval.step", number=number, of=of, name=step.name))
 
             return await app.measuring.evaluate_all(
-                folder, suite, again=again, on_step=on_step, on_progress=tell
+                folders, suite, again=again, on_step=on_step, on_progress=tell
             )
 
     runs = session.run(work)

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wenqu.errors import NotFoundError
+from wenqu.errors import InputError, NotFoundError
 from wenqu.evaluation.datasets import is_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from wenqu.evaluation.record import AnswersBy
@@ -60,15 +60,24 @@ class Step:
     hide: float = 0.0
 
 
-def steps(folder: Path, suite: Suite) -> list[Step]:
+def steps(folders: Sequence[Path], suite: Suite) -> list[Step]:
     """Return what to measure, in the order of the folders' names; written answers come last.
 
     Raises:
-        NotFoundError: There is no data set below the folder.
+        NotFoundError: There is no data set below one of the folders.
+        InputError: Two data sets have one name.
     """
-    found = [step for set_folder in _sets(folder) for step in _of(folder, set_folder, suite)]
-    if not found:
-        raise NotFoundError("error.eval_nothing", path=folder)
+    found: list[Step] = []
+    for folder in folders:
+        below = [step for set_folder in _sets(folder) for step in _of(folder, set_folder, suite)]
+        if not below:
+            raise NotFoundError("error.eval_nothing", path=folder)
+        found += below
+    named: dict[str, Path] = {}
+    for step in found:
+        first = named.setdefault(step.label, step.folder)
+        if first != step.folder:
+            raise InputError("error.eval_twice", label=step.label, first=first, second=step.folder)
     return sorted(found, key=lambda step: step.answers == "generate")
 
 
