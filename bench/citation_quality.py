@@ -15,8 +15,8 @@ that of a quote over that of the marked evidence, for quoting everything would b
         [--mode extractive|generative|check]
 
 ``check`` needs no model's answer: what people gave as the answer, the answer to another question
-and the marked evidence with one number altered are checked as if a model had written them, and the
-share that passes is printed.
+and a sentence of the marked evidence with one number altered are checked as if a model had written
+them, and the share that passes is printed.
 
 Replies and vectors are kept in ``--cache``: the same prompt is never sent twice.
 """
@@ -47,13 +47,14 @@ from wenqu.pipeline.evidence import select
 from wenqu.pipeline.verify import verify
 from wenqu.text.chunk import chunk, embedding_text
 from wenqu.text.normalize import normalize
+from wenqu.text.sentences import sentences
 from wenqu.types import AnswerFinished, Chunking, Hit, Origin, Outcome, SearchHits, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from wenqu.protocols import ChatModel, Embedder, Vectors
-    from wenqu.types import Answer, Document, Message
+    from wenqu.types import Answer, Document, Message, Usage
 
 EMBEDDER = "multilingual-e5-small"
 CHAT = "qwen2.5-coder-1.5b-instruct-q4_k_m"
@@ -115,7 +116,13 @@ class KeptChat:
         self.evidence_tokens = chat.evidence_tokens
         self.close = chat.close
 
-    async def stream(self, messages: Sequence[Message], max_tokens: int) -> AsyncGenerator[str]:
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        *,
+        on_usage: Callable[[Usage], None] | None = None,
+    ) -> AsyncGenerator[str]:
         """Yield the reply: as it comes the first time, whole after that."""
         key = (self.name, max_tokens, [(message.role, message.text) for message in messages])
         kept = self._cache.get(*key)
@@ -123,7 +130,7 @@ class KeptChat:
             yield kept.decode()
             return
         said = ""
-        async for piece in self._chat.stream(messages, max_tokens):
+        async for piece in self._chat.stream(messages, max_tokens, on_usage=on_usage):
             said += piece
             yield piece
         self._cache.put(said.encode(), *key)
@@ -336,12 +343,14 @@ async def _check(name: str, questions: Sequence[Question], embedder: Embedder) -
 
 
 def _altered(evidence: str) -> str:
-    """Return a sentence with its last whole number made another; nothing where it has none."""
+    """Return the sentence with the last whole number, made another; nothing where there is none."""
     found = list(re.finditer(r"(?<![\w.,])\d{1,4}(?![\d.,])", evidence))
     if not found:
         return ""
     last = found[-1]
-    return f"{evidence[: last.start()]}{int(last[0]) + 3}{evidence[last.end() :]}"
+    span = next(span for span in sentences(evidence) if span.start <= last.start() < span.end)
+    before, after = evidence[span.start : last.start()], evidence[last.end() : span.end]
+    return f"{before}{int(last[0]) + 3}{after}"
 
 
 def _write(path: Path, questions: Sequence[Question], judged: Sequence[Judged]) -> None:

@@ -84,9 +84,10 @@ class Lab:
         return self._embedder
 
     def dataset(self, name: str) -> Dataset:
-        """Return a data set, loaded once."""
+        """Return a data set, loaded once; ``set#file`` with another corpus file than its own."""
         if name not in self._datasets:
-            whole = load_dataset(self._data / name)
+            folder, _, corpus = name.partition("#")
+            whole = load_dataset(self._data / folder, corpus=f"{corpus or 'corpus'}.jsonl")
             relevant = {one for grades in whole.qrels.values() for one in grades}
             order = sorted(whole.documents, key=lambda one: (one.id not in relevant, one.id))
             self._datasets[name] = replace(whole, documents=tuple(order[: self._documents]))

@@ -22,7 +22,8 @@ import numpy as np
 
 from wenqu.models.blob import Blob
 from wenqu.models.catalog import find
-from wenqu.models.e5 import cores, open_embedder
+from wenqu.models.e5 import open_embedder
+from wenqu.models.memory import cores
 from wenqu.models.onnx import _Graph
 from wenqu.models.tokens import Tokens
 

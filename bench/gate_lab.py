@@ -1,7 +1,8 @@
 """Questions that a corpus answers and questions that it does not, with their hits: for the gate.
 
 Half of the documents of each public set are taken away, so that there are questions near the topic
-without an answer; ClapNQ has its own. Vectors are kept in ``--cache``.
+without an answer; ClapNQ has its own. Nearer still are questions whose own documents alone are out
+of reach. Vectors are kept in ``--cache``.
 """
 
 from __future__ import annotations
@@ -18,23 +19,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpora import HERE, SEED, Candidates, Lab, Shelf
+from quality import Known
 from wenqu.evaluation.calibrate import example_of
 from wenqu.indexes.local import LocalIndex
+from wenqu.models.questions import typical_questions
+from wenqu.pipeline.candidates import Finder
+from wenqu.pipeline.stopwatch import Stopwatch
 from wenqu.protocols import Change
 from wenqu.text.chunk import embedding_text
-from wenqu.text.fusion import fuse
 from wenqu.text.language import detect
+from wenqu.types import Origin, Query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-
-    from numpy.typing import NDArray
 
     from wenqu.evaluation.calibrate import GateExample
     from wenqu.evaluation.datasets import EvalQuery
     from wenqu.types import Document, Hit
 
-__all__ = ["SETS", "Asked", "hard_questions", "of_seed", "of_set", "of_small", "sample", "written"]
+__all__ = [
+    "SETS",
+    "Asked",
+    "Posed",
+    "hard",
+    "near",
+    "of_seed",
+    "of_set",
+    "of_small",
+    "sample",
+    "written",
+]
 
 SETS = ("clapnq", "cmrc2018", "expmrc/squad", "dureader_demo", "scifact", "lecoqa")
 PLENTY = 300
@@ -58,32 +72,55 @@ class Asked:
     example: GateExample
 
 
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A question, own, removed or unanswerable, and what the search found for it."""
+
+    text: str
+    kind: str
+    hits: Sequence[Hit]
+
+    @property
+    def example(self) -> GateExample:
+        """What a gate is fitted to."""
+        return example_of(self.text, self.hits, accept=self.kind == "own")
+
+
 class Asker:
-    """Asks questions of one shelf."""
+    """Asks questions of one shelf, by the search that users get."""
 
     def __init__(self, lab: Lab, shelf: Shelf, index: LocalIndex) -> None:
         self._lab, self._shelf, self._index = lab, shelf, index
 
     async def ask(self, source: str, texts: Sequence[str], *, accept: bool) -> list[GateExample]:
         """Return an example for each text; ``source`` names the cache of their vectors."""
-        vectors = await self._lab.vectors(source, texts, "query")
+        found = await self.search(source, texts)
         return [
-            example_of(text, await self._hits(text, vector), accept=accept)
-            for text, vector in zip(texts, vectors, strict=True)
+            example_of(text, hits, accept=accept) for text, hits in zip(texts, found, strict=True)
         ]
 
-    async def _hits(self, text: str, vector: NDArray[np.float32]) -> list[Hit]:
-        """Search as the retriever does: each side scores what the other found."""
-        words = await self._index.lexical(text, CANDIDATES)
-        lexical = {hit.chunk_id: hit.score for hit in words.hits}
-        near = await self._index.dense(vector, CANDIDATES)
-        dense = {hit.chunk_id: hit.score for hit in near}
-        more = await self._index.lexical(text, 0, also=set(dense) - set(lexical))
-        meant = await self._index.dense(vector, 0, also=set(lexical) - set(dense))
-        lexical |= {hit.chunk_id: hit.score for hit in more.hits}
-        dense |= {hit.chunk_id: hit.score for hit in meant}
-        fused = fuse(lexical, dense, lexical_weight=0.5, lexical_limit=words.limit)
-        return self._shelf.hits(Candidates(lexical, dense, words.limit), fused, HITS)
+    async def search(
+        self, source: str, texts: Sequence[str], without: Sequence[Collection[str]] = ()
+    ) -> list[list[Hit]]:
+        """Return the hits of each text, where given without the documents that are its own."""
+        vectors = await self._lab.vectors(source, texts, "query")
+        finder = Finder(
+            embedder=Known(self._lab.embedder, dict(zip(texts, vectors, strict=True))),  # type: ignore[arg-type]
+            per_side=CANDIDATES,
+            lexical_weight=0.5,
+            typical=typical_questions(self._lab.embedder.fingerprint),
+        )
+        every = frozenset(self._shelf.documents)
+        reach = [every - set(own) for own in without] or [None] * len(texts)
+        return [
+            await self._hits(finder, text, within)
+            for text, within in zip(texts, reach, strict=True)
+        ]
+
+    async def _hits(self, finder: Finder, text: str, within: Collection[str] | None) -> list[Hit]:
+        found = await finder.find(self._index, Query(text=text), within, Stopwatch())
+        lexical, dense = found.scores[Origin.LEXICAL], found.scores[Origin.DENSE]
+        return self._shelf.hits(Candidates(lexical, dense, 0.0), found.scores[Origin.FUSED], HITS)
 
 
 @asynccontextmanager
@@ -133,17 +170,22 @@ def written(kind: str, projects: Collection[str] | None = None) -> list[str]:
     return [row["text"] for row in wanted if projects is None or row.get("project") in projects]
 
 
+def _group(name: str, document: Document) -> str:
+    """Return what goes with a document; of DuReader, the five that were found for a question."""
+    return document.source.rsplit("-d", 1)[0] if name == "dureader_demo" else document.source
+
+
 def _stays(name: str, document: Document) -> bool:
-    """Say whether a document is in the half that stays; DuReader's five a question go together."""
-    source = document.source.rsplit("-d", 1)[0] if name == "dureader_demo" else document.source
-    return hashlib.blake2b(source.encode(), digest_size=4).digest()[0] % 2 == 0
+    """Say whether a document is in the half that stays."""
+    group = _group(name, document).encode()
+    return hashlib.blake2b(group, digest_size=4).digest()[0] % 2 == 0
 
 
 def _relevant(lab: Lab, name: str, query: EvalQuery) -> set[str]:
     return {one for one, grade in lab.dataset(name).qrels[query.id].items() if grade > 0}
 
 
-async def hard_questions(lab: Lab, name: str) -> list[Asked]:
+async def hard(lab: Lab, name: str) -> list[Posed]:
     """Ask what is answered, and what is near the topic and not answered."""
     dataset = lab.dataset(name)
     if name == "clapnq":
@@ -154,17 +196,32 @@ async def hard_questions(lab: Lab, name: str) -> list[Asked]:
         kind, keep = "removed", {one.id for one in dataset.documents if _stays(name, one)}
         answered = sample((q for q in dataset.judged if _relevant(lab, name, q) & keep), PLENTY)
         missing = sample((q for q in dataset.judged if not _relevant(lab, name, q) & keep), PLENTY)
+    texts = [query.text for query in (*answered, *missing)]
     async with opened(lab, name, keep) as asker:
-        own = await asker.ask(name, [query.text for query in answered], accept=True)
-        gone = await asker.ask(name, [query.text for query in missing], accept=False)
-    return [Asked(name, "large", "own", one) for one in own] + [
-        Asked(name, "large", kind, one) for one in gone
-    ]
+        found = await asker.search(name, texts)
+    kinds = ["own"] * len(answered) + [kind] * len(missing)
+    return [Posed(*one) for one in zip(texts, kinds, found, strict=True)]
+
+
+async def near(lab: Lab, name: str) -> list[Posed]:
+    """Ask every other question without its own documents, all others being there."""
+    dataset = lab.dataset(name)
+    questions = sample(dataset.judged, 2 * PLENTY)
+    groups = {one.id: _group(name, one) for one in dataset.documents}
+    gone: list[set[str]] = []
+    for at, query in enumerate(questions):
+        own = {groups[one] for one in _relevant(lab, name, query)} if at % 2 else set()
+        gone.append({one for one, group in groups.items() if group in own})
+    texts = [query.text for query in questions]
+    async with opened(lab, name) as asker:
+        found = await asker.search(name, texts, gone)
+    kinds = ["removed" if own else "own" for own in gone]
+    return [Posed(*one) for one in zip(texts, kinds, found, strict=True)]
 
 
 async def of_set(lab: Lab, name: str) -> list[Asked]:
     """Ask everything of the corpus of one set."""
-    found = await hard_questions(lab, name)
+    found = [Asked(name, "large", one.kind, one.example) for one in await hard(lab, name)]
     documents = lab.dataset(name).documents
     keep = None if name == "clapnq" else {one.id for one in documents if _stays(name, one)}
     async with opened(lab, name, keep) as asker:

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from wenqu.models.llamacpp import _KEY_VARIABLE, _MODULES, _READY, _WAITING, _usable_cpus
+from wenqu.models.child import KEY_VARIABLE, READY, WAITING
+from wenqu.models.llamacpp import _MODULES
+from wenqu.models.memory import cores
 from wenqu.text import prompts
 
 if TYPE_CHECKING:
@@ -50,18 +52,18 @@ class Child:
         sock = Path(self._folder.name) / "llama.sock"
         command = [sys.executable, "-m", _MODULES[engine], "--model", str(model)]
         command += ["--context", str(_CONTEXT), "--threads", str(threads), "--socket", str(sock)]
-        command += ["--prompts", str(kept)] if engine == "ik_llama.cpp" else []
+        command += ["--prompts", str(kept), "--slots", "1"] if engine == "ik_llama.cpp" else []
         begun = time.perf_counter()
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**_WAITING, **os.environ, _KEY_VARIABLE: _KEY},
+            env={**WAITING, **os.environ, KEY_VARIABLE: _KEY},
             text=True,
         )
         for line in self._process.stdout or ():
-            if line.startswith(_READY):
+            if line.startswith(READY):
                 break
         self.load_s = time.perf_counter() - begun
         self._client = httpx.Client(
@@ -167,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=_usable_cpus())
+    parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -3,12 +3,15 @@
     python bench/quality.py --data DIR --models DIR [--tasks TASK ...] [--queries 300]
 
 A task is a data set whose questions are asked; ``set@other`` asks those that were translated into
-the other language, and ``set+set:asked`` searches several corpora in one index.
+the other language, ``set+set:asked`` searches several corpora in one index, and ``set#file``
+another corpus file of the set (``lecoqa#corpus_full --documents 100000``).
 
 Everything runs on the same documents with the same embedder; 100 candidates a side, documents
 ranked by their best chunk. The peers are set up as their guides show: ``default`` with the tokens
 that their BM25 makes when nothing is said, ``words`` with jieba's words, lower-cased, which their
-guides do not show but a Chinese user would have to find out about.
+guides do not show but a Chinese user would have to find out about. ``BM25`` is what people compare
+with: rank_bm25 as it comes (k1 1.5, b .75) over those words of whole documents, asked with every
+word of the question.
 """
 
 from __future__ import annotations
@@ -47,8 +50,10 @@ TASKS = (
     "expmrc/squad",
     "cmrc2018@other",
     "clapnq@other",
+    "expmrc/squad@other",
     f"{_MIXED}:cmrc2018@other",
     f"{_MIXED}:clapnq@other",
+    f"{_MIXED}:expmrc/squad@other",
     f"{_MIXED}:cmrc2018",
     f"{_MIXED}:clapnq",
 )
@@ -115,6 +120,19 @@ async def of_wenqu(shelf: Shelf, dataset: Dataset, embedder: Embedder) -> dict[s
                 chunks = [(shelf.chunks[one].document_id, score) for one, score in order]
                 found.setdefault(way, {})[query.id] = ranked(chunks)
     return found
+
+
+def of_bm25(dataset: Dataset, documents: Sequence[Document]) -> dict[str, Rankings]:
+    """Return what plain BM25 ranks."""
+    import numpy as np
+    from rank_bm25 import BM25Okapi
+
+    bm25 = BM25Okapi([words(_titled(one.title, one.text)) for one in documents])
+    found: Rankings = {}
+    for query in dataset.judged:
+        order = np.argsort(-bm25.get_scores(words(query.text)), kind="stable")[:TOP]
+        found[query.id] = [documents[at].id for at in order]
+    return {"BM25": found}
 
 
 class LlamaIndex:
@@ -309,6 +327,8 @@ async def main(options: argparse.Namespace) -> None:
             shelf.queries = dict(zip(texts, rows, strict=True))
             found = await of_wenqu(shelf, dataset, lab.embedder)
         documents = [one for name in corpora for one in lab.dataset(name).documents]
+        if _installed("rank_bm25"):
+            found |= of_bm25(dataset, documents)
         for kind in () if options.alone else (LlamaIndex, LangChain):
             found |= await of_peer(kind(documents), lab, dataset)
         print(f"\n{task}: {len(dataset.judged)} questions, {len(documents)} documents")
@@ -319,5 +339,9 @@ if __name__ == "__main__":
     parser = arguments("Compare what wenqu and its peers find.")
     parser.add_argument("--tasks", nargs="*", default=TASKS, help="what to ask of what")
     parser.add_argument("--queries", type=int, default=300, help="questions of each set")
-    parser.add_argument("--alone", action="store_true", help="wenqu without its peers")
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="wenqu and BM25 without the peers",
+    )
     asyncio.run(main(parser.parse_args()))

@@ -1,11 +1,13 @@
 """Many at once: `wenqu llm serve` against a server that answers one question after another.
 
     python bench/serving.py --model FILE.gguf [--clients 1,3,5,10] [--rounds 2] [--max-tokens 24]
+        [--engine llama.cpp|ik_llama.cpp]
 
-Both run the same file by the same llama.cpp with the same threads, each in a process of its own,
-and take turns at each number of clients. The naive one is what a tutorial builds: a server of the
-standard library around one model, which takes the next request when it has answered the last. The
-exit code is 1 where wenqu does not reach what is wanted.
+Both run the same file with the same threads, each in a process of its own, and take turns at each
+number of clients: the naive one by llama.cpp, wenqu by the engine that `wenqu models tune` found.
+The naive one is what a tutorial builds: a server of the standard library around one model, which
+takes the next request when it has answered the last. The exit code is 1 where wenqu does not reach
+what is wanted.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
@@ -97,6 +99,7 @@ def main() -> int:
     parser.add_argument("--max-tokens", type=int, default=24)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--parallel", type=int, help="answers at a time; default: wenqu's")
+    parser.add_argument("--engine", help="what runs wenqu's; default: the one found best here")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--naive", type=int, metavar="PORT", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -118,12 +121,14 @@ async def _compare(servers: Sequence[Served], given: argparse.Namespace) -> list
     levels = [int(one) for one in given.clients.split(",")]
     rows = []
     for server in servers:  # loads, and reads what all prompts have in common: nobody's wait
-        await run_level(max(levels), 1, _asking(server.url, 1, _nobody))
+        async with _asking(server.url, 1, _nobody) as ask:
+            await run_level(max(levels), 1, ask)
     for clients in levels:
         for server in servers:
-            before, usages = server.cpu_s(), []
-            ask = _asking(server.url, given.max_tokens, usages.append)
-            level = await run_level(clients, given.rounds, ask)
+            usages: list[Usage] = []
+            before = server.cpu_s()
+            async with _asking(server.url, given.max_tokens, usages.append) as ask:
+                level = await run_level(clients, given.rounds, ask)
             tokens = sum(usage.completion_tokens for usage in usages)
             cpu = server.cpu_s() - before
             rows.append(Row(server=server.name, level=level, tokens=tokens, cpu=cpu))
@@ -135,24 +140,26 @@ def _nobody(_: Usage) -> None:
     pass
 
 
-def _asking(
+@asynccontextmanager
+async def _asking(
     url: str, most: int, on_usage: Callable[[Usage], None]
-) -> Callable[[int], AsyncGenerator[str]]:
+) -> AsyncGenerator[Callable[[int], AsyncGenerator[str]]]:
     patience = Patience(first_s=_TIMEOUT_S, next_s=_TIMEOUT_S, retries=0)
+    # Each answer has its full length: what is compared is speed, not talkativeness. One client
+    # library for all: opening ten would be a part of the wait.
+    chat = OpenAIChat(base_url=url, model=_NAME, patience=patience, extra={"ignore_eos": True})
 
     async def ask(number: int) -> AsyncGenerator[str]:
-        # Each answer has its full length: what is compared is speed, not talkativeness.
-        chat = OpenAIChat(base_url=url, model=_NAME, patience=patience, extra={"ignore_eos": True})
         question = f"{_QUESTIONS[number % len(_QUESTIONS)]} ({number + 1})"
-        try:
-            prompt = [Message(role="user", text=question)]
-            async with aclosing(chat.stream(prompt, most, on_usage=on_usage)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        finally:
-            await chat.close()
+        prompt = [Message(role="user", text=question)]
+        async with aclosing(chat.stream(prompt, most, on_usage=on_usage)) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    return ask
+    try:
+        yield ask
+    finally:
+        await chat.close()
 
 
 def _figures(rows: Sequence[Row]) -> dict[str, Any]:
@@ -212,6 +219,7 @@ def _wenqu(given: argparse.Namespace) -> Iterator[Served]:
     port = _free_port()
     command = [sys.executable, "-m", "wenqu", "llm", "serve", given.model, "--name", _NAME]
     command += ["--parallel", str(given.parallel)] if given.parallel else []
+    command += ["--engine", given.engine] if given.engine else []
     threads = {"WENQU_MODELS__THREADS": str(given.threads)}
     with _running([*command, "--port", str(port)], port, "wenqu", threads) as served:
         yield served

@@ -6,11 +6,11 @@ use the same one. Heavy parts are imported when they are first used.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from wenqu import errors, options, types
-
 if TYPE_CHECKING:
+    from wenqu import errors, options, types
     from wenqu.app import AddOptions, App, open_app
 
 __all__ = ["AddOptions", "App", "__version__", "errors", "open_app", "options", "types"]
@@ -23,4 +23,6 @@ def __getattr__(name: str) -> object:
         from wenqu import app
 
         return getattr(app, name)
+    if name in {"errors", "options", "types"}:
+        return import_module(f"wenqu.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -83,6 +83,18 @@ class AddOptions:
     tags: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """A knowledge base as it is when a question to it begins to be answered.
+
+    ``version`` is the number of its last change, ``prompt`` its own, empty where it has none.
+    """
+
+    id: int
+    version: int
+    prompt: str
+
+
 @asynccontextmanager
 async def open_app(
     settings: Settings | None = None,
@@ -122,7 +134,7 @@ class App(AppParts):
         from wenqu import __version__
         from wenqu.app_measuring import Measuring
 
-        return Measuring(self, self._answering, __version__)
+        return Measuring(self, self._answer_to, __version__)
 
     @cached_property
     def conversing(self) -> Conversing:
@@ -286,22 +298,21 @@ class App(AppParts):
         """
         how, question = how or AskOptions(), storable(question)
         name = kb or await self._meant()
-        base = await self.bases.id_of(name)
+        base = await self._as_it_is(await self.bases.id_of(name))
         model = self.chat_model() if how.use_llm else None
-        asked = (
-            base,
-            await self.changes.head(base),
-            normalize(question),
-            how,
-            model and model.name,
-        )
+        asked = (base, normalize(question), how, model and model.name)
         answering = partial(self._answered, base, name, question, how, who)
         async with aclosing(self._sharing.events(repr(asked), answering)) as events:
             async for event in events:
                 yield event
 
+    async def _as_it_is(self, kb: int) -> _Base:
+        settings = await self.bases.settings_of(kb)
+        version = await self.changes.head(kb)
+        return _Base(id=kb, version=version, prompt=settings.prompt or "")
+
     async def _answered(
-        self, base: int, name: str, question: str, how: AskOptions, who: str
+        self, base: _Base, name: str, question: str, how: AskOptions, who: str
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield an answer in its turn, and keep its record."""
         evidence: tuple[Evidence, ...] = ()
@@ -320,7 +331,7 @@ class App(AppParts):
                         yield AnswerFinished(answer=answer)
 
     async def _in_turn(
-        self, base: int, question: str, how: AskOptions, who: str
+        self, base: _Base, question: str, how: AskOptions, who: str
     ) -> AsyncGenerator[AnswerEvent, None]:
         writes = how.use_llm and self.chat_model() is not None
         async with self.queue.place(who) if writes else nullcontext() as place:
@@ -346,17 +357,26 @@ class App(AppParts):
         names = {base: name for name, base in (await self.bases.ids()).items()}
         if before.kb not in names:
             raise NotFoundError("error.kb_missing", name=before.kb_name)
-        base, how = before.kb, as_asked(before)
+        base, how = await self._as_it_is(before.kb), as_asked(before)
         evidence: tuple[Evidence, ...] = ()
         async for event in self._answering(base, before.question, how):
             if isinstance(event, EvidenceFound):
                 evidence = event.evidence
             elif isinstance(event, AnswerFinished):
                 answer = event.answer
-        return before, await self._record(base, names[base], before.question, how, answer, evidence)
+        name = names[base.id]
+        return before, await self._record(base, name, before.question, how, answer, evidence)
+
+    async def _answer_to(
+        self, kb: int, question: str, how: AskOptions
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Yield an answer that nobody else gets and no record is kept of."""
+        async with aclosing(self._answering(await self._as_it_is(kb), question, how)) as events:
+            async for event in events:
+                yield event
 
     async def _answering(
-        self, base: int, question: str, how: AskOptions, slot: Slot = nullcontext
+        self, base: _Base, question: str, how: AskOptions, slot: Slot = nullcontext
     ) -> AsyncGenerator[AnswerEvent, None]:
         from wenqu.pipeline.places import located
         from wenqu.pipeline.stopwatch import Stopwatch
@@ -368,25 +388,26 @@ class App(AppParts):
             said = {"variants": list(query.variants), "passages": list(query.passages)}
             watch.stages.append(Stage(name="query", ms=0.0, detail={"text": query.text, **said}))
         wanted = SearchOptions(top=EVIDENCE_HITS, where=how.where)
-        found = await (await self.retriever()).search(base, query, wanted)
+        found = await (await self.retriever()).search(base.id, query, wanted)
         trace = Trace(stages=(*watch.stages, *found.trace.stages))
-        answerer = await self.answerer(base, how, slot)
+        answerer = await self.answerer(base.id, how, slot)
         answering = answerer.answer(
             query.text,
             SearchHits(hits=found.hits, trace=trace),
-            partial(self.changes.document_chunks, base),
+            partial(self.changes.document_chunks, base.id),
+            prompt=base.prompt,
         )
         async with aclosing(answering) as events:
             async for event in events:
                 if isinstance(event, AnswerFinished):
-                    answer = await located(event.answer, base, self.documents)
+                    answer = await located(event.answer, base.id, self.documents)
                     yield AnswerFinished(answer=answer)
                 else:
                     yield event
 
     async def _record(
         self,
-        base: int,
+        base: _Base,
         name: str,
         question: str,
         how: AskOptions,
@@ -397,11 +418,11 @@ class App(AppParts):
         from wenqu.pipeline.record import Circumstances, record_of
 
         circumstances = Circumstances(
-            kb=base,
+            kb=base.id,
             kb_name=name,
-            kb_version=await self.changes.head(base),
+            kb_version=base.version,
             wenqu=__version__,
-            made_with=await self.made_with(answer.model),
+            made_with=await self.made_with(answer.model, base.prompt if answer.model else ""),
         )
         return record_of(question, how, answer, evidence, circumstances)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from wenqu.errors import InputError, ModelMissingError, NotFoundError
@@ -15,7 +16,7 @@ from wenqu.options import AskOptions, SearchOptions
 from wenqu.types import AnswerFinished, Query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
     from pathlib import Path
 
     from wenqu.app_parts import AppParts
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["DraftOptions", "EvalOptions", "Measuring"]
 
 Progress = Callable[[str, int, int], None]
+_OWN = 0.5
+"""Share of a knowledge base's documents that a data set must have for it to be the set's."""
 _PRIVATE = ("url", "key", "dir", "home", "host", "port", "token")
 """Ends of names of settings that a saved run does not keep: secrets, and places of a machine."""
 
@@ -102,8 +105,9 @@ class Measuring:
     ) -> EvalRecord:
         """Measure a data set with the search, the gate and the answers that users get.
 
-        Its corpus becomes the knowledge base ``eval-NAME``, made once and kept. Refusals are
-        measured where the set has questions that its corpus does not answer.
+        Its corpus becomes the knowledge base ``eval-NAME``, made once and kept, or another beside
+        it where that is another set's. Refusals are measured where the set has questions that its
+        corpus does not answer.
 
         Args:
             folder: The data set.
@@ -115,15 +119,10 @@ class Measuring:
             InputError: The set is malformed.
             ModelMissingError: Answers are to be written, and there is no chat model.
         """
-        from wenqu.evaluation.datasets import load_dataset, without
-
         how = how or EvalOptions()
-        dataset = await asyncio.to_thread(lambda: load_dataset(folder, corpus=how.corpus))
-        if how.label:
-            dataset = replace(dataset, name=how.label)
-        if how.hide:
-            dataset = without(dataset, how.hide, how.seed)
-        base = await self._corpus_base(_base_name(dataset.name, how), dataset, on_progress)
+        dataset = await asyncio.to_thread(_dataset, folder, how)
+        base = await self._base_of(dataset, _base_names(folder, dataset.name, how))
+        await self._fill(base, dataset, on_progress)
         return await self._measured(base, dataset, how, on_progress)
 
     async def evaluate_all(
@@ -169,19 +168,27 @@ class Measuring:
                 label=step.label,
                 name=step.name,
             )
-            kept = None if again else await self._kept_run(how)
+            kept = None if again else await self._kept_run(step.folder, how)
             if kept is None:
                 found = await self.evaluate(step.folder, how, on_progress=on_progress)
                 kept = self.runs.save(found, replace=True)
             runs.append(kept)
         return runs
 
-    async def _kept_run(self, how: EvalOptions) -> EvalRecord | None:
+    async def _kept_run(self, folder: Path, how: EvalOptions) -> EvalRecord | None:
         """Return the saved run that measuring so would repeat, if there is one."""
+        from wenqu.evaluation.datasets import sampled
+
         try:
             kept = self.runs.load(how.name)
-            base = await self._app.bases.get(_base_name(how.label, how))
+            base = await self._app.bases.get(kept.knowledge_base)
         except (NotFoundError, InputError):
+            return None
+        dataset = await asyncio.to_thread(_dataset, folder, how)
+        questions = [(one.id, one.text) for one in sampled(dataset, how.limit, how.seed).queries]
+        if questions != [(one.id, one.text) for one in kept.queries]:
+            return None
+        if base.documents != len(dataset.documents) or await self._shared(base, dataset) < 1:
             return None
         prints = await self.fingerprints(base, writes=how.answers == "generate")
         same = kept.settings == _kept(self._app.settings.model_dump(mode="json"))
@@ -306,20 +313,39 @@ class Measuring:
         infos = await self._app.documents.documents(kb)
         return [await self._app.documents.document(kb, info.id) for info in infos]
 
-    async def _corpus_base(
-        self, name: str, dataset: Dataset, on_progress: Progress
-    ) -> KnowledgeBase:
-        base = await self._app.ensure_base(name)
+    async def _base_of(self, dataset: Dataset, names: Iterator[str]) -> KnowledgeBase:
+        """Return the first knowledge base by these names that is the set's, made where missing.
+
+        It is the set's where at least half of what it holds is: a corpus may have been edited.
+        """
+        for name in names:
+            base = await self._app.ensure_base(name)
+            if await self._shared(base, dataset) >= _OWN:
+                return base
+        raise AssertionError("there is no end of names")
+
+    async def _shared(self, base: KnowledgeBase, dataset: Dataset) -> float:
+        """Return the share of a knowledge base's documents that a set has too; 1 of nothing."""
+        from wenqu.pipeline.ingest import document_hash
+
+        own = {document.source: document for document in dataset.documents}
+        stored = await self._app.documents.versions(base.id)
+        same = sum(
+            one.source in own and one.content_hash == document_hash(own[one.source])
+            for one in stored
+        )
+        return same / len(stored) if stored else 1.0
+
+    async def _fill(self, base: KnowledgeBase, dataset: Dataset, on_progress: Progress) -> None:
         done = 0
 
-        def count(_: FileOutcome) -> None:
+        def tell(_: FileOutcome) -> None:
             nonlocal done
             done += 1
             on_progress("documents", done, len(dataset.documents))
 
         ingester = await self._app.ingester(None, base)
-        await ingester.replace_all(base.id, dataset.documents, count)
-        return base
+        await ingester.replace_all(base.id, dataset.documents, tell)
 
     async def _measured(
         self, base: KnowledgeBase, dataset: Dataset, how: EvalOptions, on_progress: Progress
@@ -412,8 +438,28 @@ class Measuring:
         return gate
 
 
+def _dataset(folder: Path, how: EvalOptions) -> Dataset:
+    from wenqu.evaluation.datasets import load_dataset, without
+
+    dataset = load_dataset(folder, corpus=how.corpus)
+    if how.label:
+        dataset = replace(dataset, name=how.label)
+    return without(dataset, how.hide, how.seed) if how.hide else dataset
+
+
+def _base_names(folder: Path, dataset: str, how: EvalOptions) -> Iterator[str]:
+    """Yield names for the knowledge base of a corpus file of a data set, the best first.
+
+    The second is the one that ``evaluate_all`` gives to it from the folder two above.
+    """
+    yield _base_name(dataset, how)
+    if not how.label and (above := folder.resolve().parent.name):
+        yield _base_name(f"{above}-{dataset}", how)
+    for number in count(2):
+        yield _base_name(f"{dataset}-{number}", how)
+
+
 def _base_name(dataset: str, how: EvalOptions) -> str:
-    """Return the name of the knowledge base that a corpus file of a data set becomes."""
     stem = how.corpus.removesuffix(".gz").removesuffix(".jsonl")
     name = f"eval-{dataset}" if stem == "corpus" else f"eval-{dataset}-{stem}"
     return f"{name}-hidden{round(100 * how.hide)}" if how.hide else name

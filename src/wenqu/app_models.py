@@ -248,6 +248,7 @@ class AppModels:
             name=path.stem,
             threads=self.settings.models.threads,
             timeout_s=waits.timeout_s,
+            slots=waits.slots or 1,
             prompts=self.settings.home / "prompts",
         )
 

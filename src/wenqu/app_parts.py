@@ -225,8 +225,11 @@ class AppParts(AppModels):
             )
         )
 
-    async def made_with(self, model: str | None) -> dict[str, str]:
-        """Return what has a say in an answer beside its documents, by name."""
+    async def made_with(self, model: str | None, prompt: str) -> dict[str, str]:
+        """Return what has a say in an answer beside its documents, by name.
+
+        ``prompt`` is the knowledge base's own, where ``model`` was told it.
+        """
         from wenqu.text import chunk, tokenize
 
         return {
@@ -236,6 +239,7 @@ class AppParts(AppModels):
             "rerank": f"{self.settings.rerank.base_url or ''} {self.settings.rerank.model or ''}",
             "answer": self.settings.answer.model_dump_json(),
             "model": model or "",
+            "prompt": prompt,
         }
 
     def reading_pool(self, passwords: Sequence[str]) -> ReadingPool:

@@ -175,7 +175,7 @@ def evidence_payload(evidence: Evidence) -> Payload:
 
 
 def knowledge_base_payload(kb: KnowledgeBase, chunking: Chunking) -> Payload:
-    """Return a knowledge base with its counts, and how its documents are cut."""
+    """Return a knowledge base with its counts, how its documents are cut, and its own prompt."""
     return {
         "name": kb.name,
         "documents": kb.documents,
@@ -184,6 +184,7 @@ def knowledge_base_payload(kb: KnowledgeBase, chunking: Chunking) -> Payload:
         "chunk_strategy": chunking.strategy.value,
         "chunk_tokens": chunking.max_tokens,
         "chunk_overlap": chunking.shared,
+        "prompt": kb.settings.prompt,
     }
 
 

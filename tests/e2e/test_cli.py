@@ -103,9 +103,10 @@ def test_an_answer_without_a_model_quotes_and_cites(cli: Cli) -> None:
     answer = cli.json("ask", "年假可以留到明年吗？", "--kb", "demo", "--no-llm")
     assert set(answer) >= {"outcome", "answer", "citations", "hits", "timings_ms"}
     assert (answer["outcome"], answer["model"], answer["language"]) == ("answered", None, "zh")
-    assert answer["citations"]
+    assert "可以结转到下一年" in answer["answer"]
     for citation in answer["citations"]:
         assert set(citation) >= {"marker", "document", "page", "quote", "supported"}
+        assert Path(citation["document"]).name == "年假制度.md"  # 问渠简介.md asks the same
         assert citation["supported"] is True
         assert citation["quote"] in answer["answer"]
         assert f"[{citation['marker']}]" in answer["answer"]

@@ -20,6 +20,8 @@ from langchain_openai import ChatOpenAI
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 
+from wenqu.models.llama_engine import unsuited
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,12 +37,15 @@ TRANSFORMERS = os.environ.get("TEST_TRANSFORMERS_BIN")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def url(models_dir: Path) -> Iterator[str]:
+@pytest.fixture(scope="module", params=["llama.cpp", "ik_llama.cpp"])
+def url(request: pytest.FixtureRequest, models_dir: Path) -> Iterator[str]:
     if not (models_dir / f"{MODEL}.gguf").is_file():
         pytest.skip("the default chat model is not here: `wenqu models pull` fetches it")
+    if request.param == "ik_llama.cpp" and (reason := unsuited()) is not None:
+        pytest.skip(reason)
     told = {"WENQU_MODELS__DIR": str(models_dir), "LLM_SERVE_KEY": KEY}
-    with served("--parallel", "3", "--context", "1024", **told) as address:
+    wanted = ("--engine", request.param, "--parallel", "3", "--context", "1024")
+    with served(*wanted, **told) as address:
         yield address
 
 

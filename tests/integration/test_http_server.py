@@ -120,6 +120,7 @@ def test_knowledge_bases_are_listed_with_the_one_to_show_first(client: httpx.Cli
     assert listed["first"] == "handbook"
     assert [base["name"] for base in listed["knowledge_bases"]] == ["empty", "handbook"]
     assert listed["knowledge_bases"][1]["documents"] == 2
+    assert listed["knowledge_bases"][1]["prompt"] is None
 
 
 def test_search_answers_with_hits_and_timings(client: httpx.Client) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wenqu.app import open_app
@@ -17,65 +16,56 @@ from wenqu.errors import ChatError
 from wenqu.models.ollama import OllamaChat
 from wenqu.models.wire import Patience
 from wenqu.settings import Settings
-from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.testing.counting import COUNT, CountingContract, CountingServer
 from wenqu.testing.servers import running
-from wenqu.types import Message, Usage
+from wenqu.types import Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from starlette.requests import Request
 
-QUESTION = [Message(role="user", text="数到三十")]
 
+class Server(CountingServer):
+    """An Ollama server."""
 
-def line(content: str = "", **more: object) -> str:
-    message = {"role": "assistant", "content": content, **more}
-    return json.dumps({"model": "m", "message": message, "done": False}) + "\n"
-
-
-class Server:
-    """An Ollama server whose model's name says how it behaves."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, object]] = []
-        self.cut_off = threading.Event()
-        self.url = ""
+    media_type = "application/x-ndjson"
 
     async def tags(self, _: Request) -> Response:
         return JSONResponse({"models": [{"name": "good:latest"}, {"name": "qwen3:4b"}]})
 
-    async def chat(self, request: Request) -> Response:
-        body = await request.json()
-        self.bodies.append(body)
-        model = body["model"]
+    def instead(self, model: str, body: dict[str, Any]) -> Response | None:
         if model == "missing":
-            return JSONResponse({"error": f"model '{model}' not found"}, status_code=404)
-        if model.isdigit():
-            return JSONResponse({"error": f"no {model}"}, status_code=int(model))
-        pieces = self.pieces(model, body["options"]["num_predict"])
-        return StreamingResponse(pieces, media_type="application/x-ndjson")
+            return JSONResponse(self.error(f"model '{model}' not found"), status_code=404)
+        return super().instead(model, body)
 
-    async def pieces(self, model: str, count: int) -> AsyncIterator[str]:
+    def most(self, body: dict[str, Any]) -> int:
+        return int(body["options"]["num_predict"])
+
+    def error(self, text: str) -> dict[str, Any]:
+        return {"error": text}
+
+    def line(self, value: Any) -> str:
+        if isinstance(value, bytes):
+            return value.decode() + "\n"
+        said = self._said(content=value) if isinstance(value, str) else value
+        return json.dumps(said) + "\n"
+
+    async def opening(self, model: str) -> AsyncIterator[str]:
         if model == "thinking":
-            yield line(thinking="嗯……")
-        try:
-            for number in range(1, min(count, 30) + 1):
-                yield line(f"{number}, ")
-                await asyncio.sleep(30 if model == "silent" else 0.005)
-                if model == "failing":
-                    yield json.dumps({"error": "an error was encountered"}) + "\n"
-                    return
-                if model in {"garbled", "list"}:
-                    yield {"garbled": "{not json\n", "list": "[1]\n"}[model]
-                if model == "ending":
-                    return
-            end = {"done": True, "prompt_eval_count": 11, "eval_count": count}
-            yield json.dumps({"message": {"content": ""}, **end}) + "\n"
-        except asyncio.CancelledError:
-            self.cut_off.set()
-            raise
+            yield self.line(self._said(content="", thinking="嗯……"))
+        if model == "list":
+            yield self.line([1])
+
+    def end(self, model: str, most: int) -> Iterator[str]:
+        if model != "ending":
+            end = {"done": True, "prompt_eval_count": 11, "eval_count": most}
+            yield self.line({"message": {"content": ""}, **end})
+
+    def _said(self, **message: str) -> dict[str, Any]:
+        return {"model": "m", "message": {"role": "assistant", **message}, "done": False}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +78,9 @@ def server() -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def opened(server: Server, model: str = "good", end: str = "") -> AsyncGenerator[OllamaChat]:
+async def opened(
+    server: CountingServer, model: str = "good", end: str = ""
+) -> AsyncGenerator[OllamaChat]:
     patience = Patience(first_s=10, next_s=10, retries=0)
     chat = OllamaChat(base_url=server.url + end, model=model, patience=patience)
     try:
@@ -107,7 +99,7 @@ def said(
 ) -> list[str]:
     async def run() -> list[str]:
         async with opened(server, model, end) as chat:
-            reply = chat.stream(QUESTION, most, on_usage=None if told is None else told.append)
+            reply = chat.stream(COUNT, most, on_usage=None if told is None else told.append)
             return [piece async for piece in reply]
 
     return asyncio.run(run())
@@ -119,20 +111,9 @@ def failure(server: Server, model: str) -> ChatError:
     return caught.value
 
 
-class TestContract(ChatModelContract):
-    @pytest.fixture(autouse=True)
-    def _server(self, server: Server) -> None:
-        self.server = server
-
-    @asynccontextmanager
-    async def model(self) -> AsyncGenerator[OllamaChat]:
-        async with opened(self.server) as chat:
-            yield chat
-
-    @asynccontextmanager
-    async def failing_model(self) -> AsyncGenerator[OllamaChat]:
-        async with opened(self.server, "failing") as chat:
-            yield chat
+class TestContract(CountingContract):
+    def opened(self, model: str) -> AbstractAsyncContextManager[OllamaChat]:
+        return opened(self.server, model)
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/api"])
@@ -182,18 +163,6 @@ def test_each_failure_has_its_own_words(server: Server, model: str, key: str) ->
     assert error.hint("zh")
 
 
-def test_closing_the_reply_cuts_the_server_off(server: Server) -> None:
-    async def run() -> None:
-        async with opened(server, "silent") as chat:
-            pieces = chat.stream(QUESTION, 64)
-            assert await anext(pieces) == "1, "
-            server.cut_off.clear()
-            await pieces.aclose()
-
-    asyncio.run(run())
-    assert server.cut_off.wait(10)
-
-
 def test_the_setting_chooses_the_protocol(server: Server, tmp_path: Path) -> None:
     chat = {"base_url": server.url, "api": "ollama", "model": "good"}
 
@@ -201,6 +170,6 @@ def test_the_setting_chooses_the_protocol(server: Server, tmp_path: Path) -> Non
         async with open_app(Settings.model_validate({"home": tmp_path, "chat": chat})) as app:
             model = app.chat_model()
             assert model is not None
-            return "".join([piece async for piece in model.stream(QUESTION, 2)])
+            return "".join([piece async for piece in model.stream(COUNT, 2)])
 
     assert asyncio.run(run()) == "1, 2, "

@@ -170,8 +170,8 @@ def test_a_child_that_was_killed_is_started_anew_at_the_next_question(model: Pat
         reranker = LlamaCppReranker(model, threads=1)
         try:
             before = await reranker.rerank("days", hits_of("taxis", "days of leave"))
-            child = reranker._child  # whom else to kill
-            assert child is not None
+            assert reranker._running is not None
+            child, _ = reranker._running  # whom else to kill
             os.kill(child.process.pid, signal.SIGKILL)
             await child.process.wait()
             assert await reranker.rerank("days", hits_of("taxis", "days of leave")) == before
@@ -185,8 +185,8 @@ def test_nothing_of_it_is_left_when_it_is_closed(model: Path) -> None:
     async def work() -> None:
         reranker = LlamaCppReranker(model, threads=1)
         await reranker.load()
-        child = reranker._child  # whose folder is looked for
-        assert child is not None
+        assert reranker._running is not None
+        child, _ = reranker._running  # whose folder is looked for
         folder = child._folder
         assert folder.exists()
         await reranker.close()

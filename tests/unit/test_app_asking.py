@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from wenqu.app import App, open_app
 from wenqu.errors import BusyError
 from wenqu.options import AskOptions
+from wenqu.pipeline.record import differences
 from wenqu.settings import load
 from wenqu.testing.chat import ScriptedChat
 from wenqu.testing.embedder import FakeEmbedder
-from wenqu.types import AnswerFinished
+from wenqu.types import AnswerFinished, KnowledgeBaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +78,75 @@ def test_answers_are_kept_on_request_until_the_documents_change(tmp_path: Path) 
         assert len(chat.prompts) == 2
 
     with_app(tmp_path, work, chat, cache=10)
+
+
+def test_the_model_is_told_what_its_operator_wants_and_then_the_rules(tmp_path: Path) -> None:
+    chat = ScriptedChat(REPLY)
+
+    async def work(app: App) -> None:
+        await ask(app, QUESTION)
+        await app.bases.configure("made", KnowledgeBaseSettings(prompt="You are Ada."))
+        await ask(app, QUESTION)
+        plain, own = (prompt[0].text for prompt in chat.prompts)
+        assert own.startswith("You are Ada.")
+        assert own.endswith(plain)
+        talk = await app.conversing.begin("made")
+        async with aclosing(app.conversing.say(talk.id, QUESTION)) as events:
+            assert isinstance([event async for event in events][-1], AnswerFinished)
+        assert chat.prompts[2][0].text == own
+
+    with_app(tmp_path, work, chat)
+
+
+def test_a_kept_answer_is_not_given_under_another_prompt(tmp_path: Path) -> None:
+    chat = ScriptedChat(REPLY)
+
+    async def work(app: App) -> None:
+        first = await ask(app, QUESTION)
+        await app.bases.configure("made", KnowledgeBaseSettings(prompt="You are Ada."))
+        second = await ask(app, QUESTION)
+        assert second.id != first.id
+        assert (await ask(app, QUESTION)).id == second.id
+        assert len(chat.prompts) == 2
+
+    with_app(tmp_path, work, chat, cache=10)
+
+
+def test_a_repeated_answer_says_that_the_prompt_is_another(tmp_path: Path) -> None:
+    chat = ScriptedChat(REPLY)
+
+    async def work(app: App) -> None:
+        await ask(app, QUESTION)
+        await app.bases.configure("made", KnowledgeBaseSettings(prompt="You are Ada."))
+        before, after = await app.replay("last")
+        first, second = differences(before, after)
+        assert (first.part, first.before, first.after) == ("made_with.prompt", "", "You are Ada.")
+        assert second.part == "prompt"
+        # Without a model nobody is told anything.
+        await ask(app, QUESTION, use_llm=False)
+        await app.bases.configure("made", KnowledgeBaseSettings())
+        assert not differences(*(await app.replay("last")))
+
+    with_app(tmp_path, work, chat)
+
+
+def test_a_record_names_the_documents_that_there_were_when_the_question_came(
+    tmp_path: Path,
+) -> None:
+    chat = ScriptedChat(REPLY)
+
+    async def work(app: App) -> None:
+        base = await app.base_id("made")
+        version = await app.changes.head(base)
+        events = app.ask("made", QUESTION)
+        await anext(events)
+        (tmp_path / "kettle.md").write_text("The warranty of the kettle lasts five years.", "utf-8")
+        await app.add("made", [tmp_path / "kettle.md"])
+        [_ async for _ in events]
+        assert await app.changes.head(base) > version
+        assert (await app.answers.get("last")).data["kb_version"] == version
+
+    with_app(tmp_path, work, chat)
 
 
 def test_answers_are_written_one_after_another_and_say_how_long_they_waited(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -198,6 +199,70 @@ def test_hiding_documents_measures_refusals_on_a_knowledge_base_of_its_own(
         assert (kinds.count(True), kinds.count(False)) == (2, 3)
         assert EvalReport(record).refusal()["auc"].n == 5
         assert (await app.base("eval-tiny")).documents == 4
+
+    with_app(tmp_path / "home", work)
+
+
+def _another(folder: Path, below: Path) -> Path:
+    """Write a set of the same name, ids and questions as ``folder``'s, over other texts."""
+    other = below / folder.name
+    shutil.copytree(folder, other)
+    rows = [{"id": name, "title": name, "text": f"另一篇：{text}"} for name, text, *_ in SUBJECTS]
+    _lines(other / "corpus.jsonl", rows)
+    return other
+
+
+def test_sets_of_one_name_have_knowledge_bases_of_their_own_and_keep_them(
+    tmp_path: Path, dataset: Path
+) -> None:
+    embedder = FakeEmbedder(floor=0.75)
+    other = _another(dataset, tmp_path / "more")
+    third = _another(dataset, tmp_path / "else" / "more")
+    _lines(third / "corpus.jsonl", [{"id": name, "text": name} for name, *_ in SUBJECTS])
+
+    async def work(app: App) -> None:
+        measure = app.measuring.evaluate
+        names = [(await measure(folder)).knowledge_base for folder in (dataset, other, third)]
+        assert names == ["eval-tiny", "eval-more-tiny", "eval-tiny-2"]
+        asked = len(embedder.embedded)
+        again = [(await measure(folder)).knowledge_base for folder in (third, other, dataset)]
+        assert again == names[::-1]
+        questions = {question for _, _, question, _ in SUBJECTS} | {"Zebras gallop where?"}
+        assert set(embedder.embedded[asked:]) == questions
+
+    with_app(tmp_path / "home", work, embedder=embedder)
+
+
+def test_a_set_whose_corpus_was_edited_keeps_its_knowledge_base(
+    tmp_path: Path, dataset: Path
+) -> None:
+    async def work(app: App) -> None:
+        await app.measuring.evaluate(dataset)
+        rows = [{"id": name, "title": name, "text": text} for name, text, *_ in SUBJECTS]
+        _lines(dataset / "corpus.jsonl", [*rows[:3], {"id": "bread", "text": "面包要烤。"}])
+        assert (await app.measuring.evaluate(dataset)).knowledge_base == "eval-tiny"
+        assert (await app.base("eval-tiny")).documents == 4
+
+    with_app(tmp_path / "home", work)
+
+
+def test_a_saved_run_of_another_set_or_of_other_questions_is_not_taken_for_this_one(
+    tmp_path: Path, dataset: Path
+) -> None:
+    other = _another(dataset, tmp_path / "more")
+    suite = Suite(queries=4, quoted=2, written=0)
+
+    async def work(app: App) -> None:
+        (first,) = await app.measuring.evaluate_all([dataset.parent], suite)
+        (second,) = await app.measuring.evaluate_all([other.parent], suite)
+        assert (first.knowledge_base, second.knowledge_base) == ("eval-tiny", "eval-tiny-2")
+        assert [second] == await app.measuring.evaluate_all([other.parent], suite)
+        queries = (other / "queries.jsonl").read_text("utf-8")
+        (other / "queries.jsonl").write_text(queries.replace("Zebras", "Goats"), "utf-8")
+        (third,) = await app.measuring.evaluate_all([other.parent], Suite(queries=None, quoted=2))
+        (other / "queries.jsonl").write_text(queries.replace("Zebras", "Camels"), "utf-8")
+        (fourth,) = await app.measuring.evaluate_all([other.parent], Suite(queries=None, quoted=2))
+        assert fourth.date > third.date
 
     with_app(tmp_path / "home", work)
 

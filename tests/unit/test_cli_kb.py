@@ -89,3 +89,56 @@ def test_what_is_not_there_cannot_be_set() -> None:
     done = run("set", "nowhere", "--chunk-tokens", "64")
     assert done.exit_code == 3
     assert "nowhere" in done.stderr
+
+
+def test_a_knowledge_base_has_a_prompt_of_its_own_until_it_is_taken_away(tmp_path: Path) -> None:
+    assert payload("create", "plain")["prompt"] is None
+    assert payload("create", "own", "--prompt", " 称呼“您”。 ")["prompt"] == "称呼“您”。"
+    file = tmp_path / "prompt.txt"
+    file.write_text("\ufeffYou are Ada.\n", "utf-8")
+    assert payload("set", "own", "--prompt-file", str(file))["prompt"] == "You are Ada."
+    assert payload("set", "own", "--chunk-tokens", "64")["prompt"] == "You are Ada."
+    assert [one["prompt"] for one in payload("list")] == ["You are Ada.", None]
+    assert "prompt: You are Ada.\n" in run("stats", "own").stdout
+    kept = payload("set", "own", "--no-prompt")
+    assert (kept["prompt"], kept["chunk_tokens"]) == (None, 64)
+    assert "prompt" not in run("stats", "own").stdout
+
+
+def test_setting_a_prompt_says_so_and_nothing_of_cutting() -> None:
+    run("create", "made")
+    said = run("set", "made", "--prompt", "Be kind.").stderr
+    assert said == "The chat model is told this prompt at each question to made from now on.\n"
+    assert run("set", "made", "--no-prompt").stderr == "made has no prompt of its own now.\n"
+    both = run("set", "made", "--prompt", "Be kind.", "--chunk-tokens", "64").stderr
+    assert both.endswith("made now cuts documents so: auto, 64 tokens *.\n")
+    assert payload("set", "made", "--general")["prompt"] is None
+
+
+def test_a_prompt_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    run("create", "made")
+    gbk = tmp_path / "gbk.txt"
+    gbk.write_bytes("称呼“您”。".encode("gbk"))
+    for given, says in (
+        (("--prompt", "  "), "--no-prompt"),
+        (("--prompt", "word " * 1000), "at most 1000"),
+        (("--prompt-file", str(tmp_path / "nowhere.txt")), "does not exist"),
+        (("--prompt-file", str(gbk)), "UTF-8"),
+        (("--prompt-file", str(tmp_path)), "directory"),
+    ):
+        refused = run("set", "made", *given)
+        assert refused.exit_code == 3
+        assert says in refused.stderr
+    twice = run("set", "made", "--prompt", "Be kind.", "--prompt-file", str(gbk))
+    assert twice.exit_code == 2
+    assert payload("stats", "made")["prompt"] is None
+
+
+@pytest.mark.parametrize("said", ["n\n", ""])
+def test_nothing_is_deleted_unless_a_person_agrees(said: str) -> None:
+    run("create", "made")
+    refused = CliRunner().invoke(cli, ["kb", "delete", "made"], input=said)
+    assert refused.exit_code == 130
+    assert "Nothing was done." in refused.stderr
+    assert CliRunner().invoke(cli, ["kb", "delete", "made"], input="y\n").exit_code == 0
+    assert payload("list") == []

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from wenqu.app_models import AppModels
 from wenqu.cli.main import app as cli
+from wenqu.models import llama_engine
 from wenqu.models.catalog import CATALOG, ModelEntry
+from wenqu.models.llama_engine import Verdict
 from wenqu.testing.chat import ScriptedChat
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 CHAT = next(entry for entry in CATALOG.values() if entry.role == "chat")
+EMBEDDER = next(entry for entry in CATALOG.values() if entry.role == "embedder")
 
 
 @pytest.fixture(autouse=True)
@@ -99,12 +102,34 @@ def test_a_model_is_shown_by_name_and_by_path(own: Path) -> None:
 def test_removing_asks_first(folder: Path) -> None:
     file = folder / CHAT.file
     file.write_bytes(b"weights")
-    run("remove", CHAT.name, said="n\n", code=1)
+    run("remove", CHAT.name, said="n\n", code=130)
     assert file.exists()
     run("remove", CHAT.name, said="y\n")
     assert not file.exists()
     assert CHAT.name in run("remove", CHAT.name, "--yes").output
     run("remove", "nothing", "--yes", code=3)
+
+
+def test_the_engines_are_compared_once_for_each_chat_model_that_is_pulled(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def compared(path: Path, open_engine: object, *, objection: str | None) -> Verdict:
+        del open_engine, objection
+        found = Verdict(engine="ik_llama.cpp", fingerprint="here")
+        verdicts.append(path)
+        return found
+
+    verdicts: list[Path] = []
+    monkeypatch.setattr(llama_engine, "tune", compared)
+    monkeypatch.setattr(llama_engine, "unsuited", lambda: None)
+    monkeypatch.setattr(llama_engine, "verdict", lambda path: path if path in verdicts else None)
+    monkeypatch.setattr(AppModels, "pull", lambda app, name, *_, **__: folder / f"{name}.gguf")
+    run("pull", CHAT.name, "--no-tune")
+    assert verdicts == []
+    assert "ik_llama.cpp" in run("pull", CHAT.name).output
+    run("pull", CHAT.name)
+    run("pull", EMBEDDER.name)
+    assert verdicts == [folder / f"{CHAT.name}.gguf"]
 
 
 def test_a_local_copy_becomes_the_model_that_is_named(
@@ -126,10 +151,10 @@ def test_a_local_copy_becomes_the_model_that_is_named(
     copy = tmp_path / "copy.gguf"
     copy.write_bytes(data)
     # By its size it is known which one it is.
-    run("pull", "--from", copy)
+    run("pull", "--from", copy, "--no-tune")
     assert (folder / "tiny.gguf").read_bytes() == data
     run("remove", "tiny", "--yes")
-    run("pull", "tiny", "--from", copy, "--link")
+    run("pull", "tiny", "--from", copy, "--link", "--no-tune")
     assert (folder / "tiny.gguf").is_symlink()
     copy.write_bytes(data[:-1] + b"?")
     assert "SHA-256" in run("pull", "tiny", "--from", copy, code=1).output

@@ -59,7 +59,7 @@ def _drafts(number: int, chat: ScriptedChat | None = None, seed: int = 0) -> lis
         (
             "A keystone is the wedge that closes an arch.",
             "en",
-            ("What is A keystone?", "the wedge that closes an arch", "definition"),
+            ("What is a keystone?", "the wedge that closes an arch", "definition"),
         ),
         (
             "2. The bridge was opened in 1937.",

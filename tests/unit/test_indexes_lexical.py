@@ -53,6 +53,40 @@ def test_a_rare_word_counts_more_than_a_common_one(index: LexicalIndex) -> None:
     assert found(index, "common tungsten")[0] == chunks_of(rare)[0].id
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("朱载圳封景王。", "Where was the fief of Zhu Zaizhen?"),
+        ("孙德培成立中和帮。", "sun depei"),
+        ("毛泽东生于湖南。", "When was Mao Zedong born?"),
+        ("長安是漢朝的都城。", "the city of Chang'an"),
+        ("呂布是三國人物。", "Lü Bu"),
+    ],
+)
+def test_a_chinese_name_is_found_by_how_it_sounds(
+    index: LexicalIndex, text: str, question: str
+) -> None:
+    wanted, other = document_of("one", text), document_of("two", "此处无关。 Where was it?")
+    write(index, change_of(1, wanted), change_of(2, other))
+    hits = index.search(question, 9, None)
+    assert hits.hits[0].chunk_id == chunks_of(wanted)[0].id
+    assert hits.hits[0].score <= hits.limit
+
+
+def test_names_that_sound_alike_count_alike(index: LexicalIndex) -> None:
+    rare = document_of("rare", "载圳住在这里。")
+    common = [document_of(f"{number}", "再振住在这里。") for number in range(4)]
+    write(index, change_of(1, rare), *(change_of(2 + n, one) for n, one in enumerate(common)))
+    scores = [hit.score for hit in index.search("Zaizhen", 9, None).hits]
+    assert scores == pytest.approx([scores[0]] * 5, rel=1e-5)
+
+
+def test_a_word_that_the_index_knows_is_no_name(index: LexicalIndex) -> None:
+    write(index, change_of(1, document_of("a", "那么好")), change_of(2, document_of("b", "name")))
+    assert len(found(index, "the name")) == 1
+    assert len(found(index, "by Name")) == 2
+
+
 def test_a_word_that_is_asked_twice_counts_twice(index: LexicalIndex) -> None:
     write(index, change_of(1, document_of("a", "apple", "pear")))
     once, twice = index.search("apple pear", 9, None), index.search("apple apple pear", 9, None)

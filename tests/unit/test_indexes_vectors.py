@@ -54,7 +54,7 @@ def brute_force(
 def search(
     index: VectorIndex, query: np.ndarray, top: int, wanted: set[str] | None = None
 ) -> list[Scored]:
-    return index.search(query, top, wanted, range(len(index.chunks)))
+    return index.search(query, top, wanted)
 
 
 @settings(deadline=None, max_examples=60)
@@ -115,25 +115,6 @@ def test_asking_for_chunks_scores_them_as_the_ranking_does(some: list[Change]) -
     assert {one.chunk_id: one.score for one in asked} == pytest.approx(everything, abs=NEAR)
 
 
-@settings(deadline=None, max_examples=40)
-@given(changes, st.integers(1, 4), st.integers(1, 8))
-def test_threads_that_share_a_search_find_what_one_would(
-    some: list[Change], workers: int, top: int
-) -> None:
-    index = index_of(*some)
-    query = vector_of("question")
-    shares = index.shares(workers, least=0)
-    assert [row for share in shares for row in share] == list(range(len(index.chunks)))
-    shared = [one for share in shares for one in index.search(query, top, None, share)]
-    scores = sorted((one.score for one in shared), reverse=True)[:top]
-    assert scores == [one.score for one in search(index, query, top)]
-
-
-def test_a_small_search_is_not_shared() -> None:
-    index = index_of(change_of(1, document_of("a", "one", "two")))
-    assert index.shares(2) == [range(2)]
-
-
 def test_ids_use_all_64_bits() -> None:
     chunk = Chunk(id="7fffffffffffffff", document_id="f" * 16, text="a", start=0, end=1)
     change = Change(
@@ -182,9 +163,8 @@ def test_the_rows_of_a_language_are_a_range_of_their_own() -> None:
         change_of(1, document_of("one", "一座桥", "a bridge")),
         change_of(2, document_of("two", "一条河", "a river")),
     )
-    assert index.shares(1) == [range(2), range(2, 4)]
-    assert index.shares(2, least=0) == [range(2), range(2, 4)]
-    assert index.shares(4, least=0) == [range(one, one + 1) for one in range(4)]
+    assert index.languages.tolist() == sorted(index.languages.tolist())
+    assert len(set(index.languages.tolist())) == 2
 
 
 def test_a_mean_of_few_chunks_is_mostly_that_of_all() -> None:

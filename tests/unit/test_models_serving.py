@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from wenqu.choices import Backend
 from wenqu.errors import InputError, ModelMissingError
-from wenqu.models import memory, serving
-from wenqu.models.serving import Backend, ServeOptions, launch
+from wenqu.models import llama_server, memory, serving
+from wenqu.models.serving import ServeOptions, launch
 from wenqu.testing.gguf import SMALL
 
 if TYPE_CHECKING:
@@ -129,3 +132,26 @@ def test_what_a_backend_cannot_do_is_told_with_a_hint(
         launch(backend, wanted)
     assert refused.value.key == key
     assert refused.value.hint("zh")
+
+
+def test_a_gguf_file_runs_on_the_engine_that_is_wanted_or_was_found_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def engine(wanted: ServeOptions) -> str:
+        command = launch(Backend.LLAMACPP, wanted).command
+        return command[command.index("--engine") + 1]
+
+    wanted = ServeOptions(model=str(SMALL.at(tmp_path / "m.gguf")), name="m")
+    assert engine(wanted) == "llama.cpp"
+    monkeypatch.setattr("wenqu.models.llama_engine.chosen", lambda _: "ik_llama.cpp")
+    assert engine(wanted) == "ik_llama.cpp"
+    assert engine(replace(wanted, engine="llama.cpp")) == "llama.cpp"
+
+
+def test_an_engine_that_cannot_run_here_says_why_and_leaves_the_file_to_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "99")
+    given = Namespace(model=tmp_path / "m.gguf", context=64, parallel=2, threads=1)
+    assert llama_server.fast_model(given) is None
+    assert "ik_llama.cpp: " in capsys.readouterr().err

@@ -181,6 +181,7 @@ def test_a_knowledge_base_prints_its_counts_and_how_it_cuts_documents() -> None:
         "chunk_strategy": "recursive",
         "chunk_tokens": 64,
         "chunk_overlap": 32,
+        "prompt": None,
     }
 
 

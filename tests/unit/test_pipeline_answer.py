@@ -117,9 +117,21 @@ def test_a_sentence_without_a_marker_gets_the_one_it_deserves() -> None:
 
 
 def test_an_invented_sentence_is_flagged() -> None:
+    said = "年假申请须提前三天提交[1]。The moon is made of green cheese [1]."
+    answer = asked(answerer(ScriptedChat(said))).answer
+    assert [citation.supported for citation in answer.citations] == [True, False]
+
+
+def test_an_answer_of_which_no_source_says_anything_is_no_evidence() -> None:
+    answer = asked(answerer(ScriptedChat("月亮是用绿色的奶酪做成的[1]。"))).answer
+    assert (answer.outcome, answer.citations) == (Outcome.NO_EVIDENCE, ())
+    assert stages(answer)["verify"].detail["improbable"] is True
+
+
+def test_an_answer_in_another_language_than_its_sources_is_given_and_flagged() -> None:
     answer = asked(answerer(ScriptedChat("The moon is made of green cheese [1]."))).answer
-    (citation,) = answer.citations
-    assert not citation.supported
+    assert answer.outcome is Outcome.ANSWERED
+    assert [citation.supported for citation in answer.citations] == [False]
 
 
 def test_the_model_abstaining_is_no_evidence_and_is_not_streamed() -> None:
@@ -164,6 +176,12 @@ def test_without_a_model_the_best_sentences_are_quoted() -> None:
     assert "年假申请须提前三天提交。 [1]" in answer.text
     assert all(citation.supported for citation in answer.citations)
     assert all(citation.quote in citation.chunk.text for citation in answer.citations)
+
+
+def test_what_asks_the_same_is_not_quoted_as_the_answer() -> None:
+    asking = hit(f"可以问的例子：“{QUESTION}”。{QUESTION}\n如何申请年假", "c", 0.95)
+    answer = asked(answerer(None), search=found(asking, *HITS.hits)).answer
+    assert [citation.quote for citation in answer.citations] == ["年假申请须提前三天提交。"]
 
 
 def test_quoted_rows_of_a_table_stand_below_its_header_rows() -> None:

@@ -156,3 +156,10 @@ def test_what_resembles_the_best_candidate_gains_where_all_are_of_one_language(
     found = mixed.find(Query(text="stone arch")).scores[Origin.FUSED]
     scores = {mixed.names[one]: score for one, score in found.items()}
     assert scores["alike"] == pytest.approx(scores["other"], abs=1e-3)
+
+
+def test_a_question_in_english_finds_a_chinese_text_by_a_name_as_it_sounds(tmp_path: Path) -> None:
+    texts = {"river": TEXTS["zh-river"], "fief": "王的封地很大。", "named": "朱载圳封景王。"}
+    names = Shelf(tmp_path / "names", texts)
+    assert names.ranking(Query(text="the fief of Zhu Zaizhen"))[0] == "named"
+    assert names.find(Query(text="the fief of Zhukov")).scores[Origin.LEXICAL] == {}

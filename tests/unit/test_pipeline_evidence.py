@@ -42,6 +42,21 @@ def test_the_sentence_that_answers_is_taken_before_others() -> None:
     assert "The warranty lasts two years." in chosen.evidence[0].text
 
 
+def test_words_that_a_sentence_only_quotes_as_a_question_do_not_count_for_it() -> None:
+    asked = "How long does the warranty last?"
+    quoting = f'Ask the desk things such as "{asked}" and others.'
+    chosen = selected(asked, hit(f"{quoting} The warranty of a pump lasts two years."))
+    scores = {sentence.text: sentence.score for sentence in chosen.sentences}
+    assert max(scores, key=scores.__getitem__) == "The warranty of a pump lasts two years."
+
+
+def test_an_answer_is_found_by_the_question_before_it() -> None:
+    filler = "Nothing here is of any use at all. " * 6
+    text = f"{filler}How long does the warranty last? Two years. {filler}"
+    chosen = selected("How long does the warranty last?", hit(text), max_tokens=35)
+    assert "How long does the warranty last? Two years." in chosen.evidence[0].text
+
+
 def test_spans_are_of_the_document() -> None:
     found = hit("One apple. Two pears. Three plums.")
     chosen = selected("Which plums?", found)

@@ -20,12 +20,12 @@ def hit(text: str, name: str) -> Hit:
     return Hit(chunk=chunk, document=document, score=1.0, origin=Origin.FUSED)
 
 
-def checked(text: str, *passages: str) -> Checked:
+def checked(text: str, *passages: str, question: str = "") -> Checked:
     async def run() -> Checked:
         embedder = FakeEmbedder()
         hits = [hit(passage, f"d{at}") for at, passage in enumerate(passages or (LEAVE, VPN))]
-        chosen = await select("leave?", hits, embedder, 200)
-        return await verify(text, chosen, embedder)
+        chosen = await select(question or "leave?", hits, embedder, 200)
+        return await verify(text, chosen, embedder, question)
 
     return asyncio.run(run())
 
@@ -60,6 +60,13 @@ def test_a_source_that_says_it_clearly_better_takes_the_place_of_one_that_nearly
     nearly = "Requests are filed three days late by post."
     found = checked(f"{FILED} [1].", nearly, LEAVE)
     assert found.text == f"{FILED} [2]."
+
+
+def test_of_two_sources_that_bear_it_out_the_one_that_is_clearly_nearer_is_cited() -> None:
+    album = "This record has the songs Planet and World among others. Its theme song is in English."
+    song = "World is the theme song of the English series."
+    found = checked("World is the theme song of the English series [1].", album, song)
+    assert [citation.quote for citation in found.citations] == [song]
 
 
 def test_numbers_from_two_sources_are_cited_from_both() -> None:
@@ -115,6 +122,61 @@ def test_a_number_in_no_evidence_makes_a_sentence_unsupported_however_alike_the_
     assert sentence.missing == missing
     assert sentence.supported is not bool(missing)
     assert all(citation.supported is not bool(missing) for citation in checked(said).citations)
+
+
+TWO_NUMBERS = (
+    "Each employee of the firm may take five days of leave a year. The firm was founded in Lyon."
+    " It has offices in eight days."
+)
+
+
+def test_a_number_that_stands_elsewhere_does_not_bear_out_another_place_s() -> None:
+    said = "Each employee of the firm may take eight days of leave a year [1]."
+    (sentence,) = checked(said, TWO_NUMBERS).sentences
+    assert (sentence.supported, sentence.missing) == (False, ("eight",))
+    (sentence,) = checked(said.replace("eight", "5"), TWO_NUMBERS).sentences
+    assert (sentence.supported, sentence.missing) == (True, ())
+
+
+def test_how_many_were_asked_for_needs_no_evidence_where_as_many_are_listed() -> None:
+    passage = "Advisers such as Liu and Yao served the khan at his court."
+    said = "Two advisers such as Liu and Yao served the khan at his court [1]."
+    (sentence,) = checked(said, passage, question="Who were two advisers?").sentences
+    assert sentence.supported
+    (sentence,) = checked(said, passage, question="Who were the advisers?").sentences
+    assert not sentence.supported
+    said = said.replace("Two", "Three")
+    (sentence,) = checked(said, passage, question="Who were three advisers?").sentences
+    assert not sentence.supported
+
+
+CLAIM = "Leave can be kept until next year [1]."
+ASKED = "Can leave be kept until next year?"
+
+
+@pytest.mark.parametrize(
+    "passage",
+    [
+        ASKED,
+        f"- {ASKED}\n- How are rooms booked?\n\nAsk anything of the kind.",
+        f'It looks things up, say "{ASKED}" and others.',
+    ],
+)
+def test_a_question_bears_nothing_out(passage: str) -> None:
+    assert verdicts(CLAIM, passage) == [False]
+
+
+def test_the_rule_is_cited_and_not_the_page_that_asks_the_same() -> None:
+    rule = "Leave can be kept until March of next year."
+    found = checked(CLAIM, f'Look things up, say "{ASKED}" and others.', rule)
+    assert [citation.quote for citation in found.citations] == [rule]
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n", " "])
+def test_a_question_with_its_answer_bears_out_what_both_say(gap: str) -> None:
+    (citation,) = checked(CLAIM, f"{ASKED}{gap}Yes, all of it, to be used by March.").citations
+    assert citation.supported
+    assert "Yes, all of it" in citation.quote
 
 
 def test_a_name_in_no_evidence_is_flagged_and_no_more() -> None:

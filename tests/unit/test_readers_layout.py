@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from wenqu.readers.pages.layout import Line, PageBlock, page_blocks, without_running_lines
+from wenqu.readers.pages.layout import (
+    PageBlock,
+    page_blocks,
+    row_blocks,
+    without_running_lines,
+)
 from wenqu.readers.pages.layout_headings import headings
+from wenqu.readers.pages.layout_rows import Line, rows
 from wenqu.types import BlockKind
 
 
@@ -146,6 +152,40 @@ def test_a_raised_and_a_lowered_sign_over_each_other_stay_in_their_line() -> Non
         line("，则等式成立", 136, 100),
     )
     assert block.text == "设最近的样本为x+*，则等式成立"
+
+
+def test_what_is_drawn_back_over_the_sign_before_stays_in_its_line() -> None:
+    made = rows([line("设均值为 p(ˆ ;", 50, 100), line("x", 135, 100), line("β)，则", 146, 100)])
+    assert [row.text for row in made] == ["设均值为 p(ˆ ;xβ)，则"]
+    assert (made[0].left, made[0].right) == (50, 186)
+
+
+def test_long_lines_drawn_over_each_other_stay_two() -> None:
+    made = rows([line("the text of the first time", 50, 100), line("and the second", 60, 100)])
+    assert [row.text for row in made] == ["the text of the first time", "and the second"]
+
+
+def test_the_parts_of_a_formula_are_one_block_and_the_text_below_another() -> None:
+    formula, text = page(
+        line("E =", 52, 100),
+        line("m", 84, 92, size=6),
+        line("Σ", 84, 100),
+        line("i=1", 80, 112, size=6),
+        line("(y − wx)", 100, 100),
+        line("其中每个符号的意思如上文所述", 50, 140),
+    )
+    assert formula.text == "E = m Σ i=1 (y − wx)"
+    assert text.text == "其中每个符号的意思如上文所述"
+
+
+def test_a_page_of_few_lines_goes_by_the_gaps_of_the_others() -> None:
+    prose = [line(f"第{n}行写满了这一整行的文字", 50, 100 + 14 * n) for n in range(9)]
+    few = [
+        line("第一段只有这么一行的文字", 50, 100),
+        line("第二段离它远一些的一行字", 50, 122),
+    ]
+    assert [len(page) for page in row_blocks([prose, few])] == [1, 2]
+    assert [len(page) for page in row_blocks([few])] == [1]
 
 
 def test_footnotes_come_after_the_column_that_goes_on() -> None:

@@ -67,6 +67,7 @@ def test_subject_people_and_date_are_shown_and_kept() -> None:
         "From: 李雷 <li@example.com>",
         "To: Han Meimei <han@example.com>",
         "Cc: 王芳 <wang@example.com>",
+        "Subject: 周会",
         "Date: 2022-12-16 17:04+08:00",
         "",
         "会议改到周五。",
@@ -182,6 +183,7 @@ def test_attachments_become_sections_under_their_decoded_names() -> None:
     section = [block for block in document.blocks if "会议室.txt" in block.heading]
     assert [document.text[b.span.start : b.span.end] for b in section] == ["听泉有六个座位。"]
     assert section[0].heading == ("周会", "会议室.txt")
+    assert "\nAttachments: 会议室.txt\n" in document.text
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_subject_people_and_date_are_shown_and_kept() -> None:
     )
     assert document.text == (
         "周会\n\nFrom: 李雷 <li@example.com>\nTo: Han Meimei <han@example.com>, /O=X/CN=WANG\n"
-        "Cc: 王芳 <wang@example.com>\nDate: 2022-12-16 09:04+00:00\n\n正文"
+        "Cc: 王芳 <wang@example.com>\nSubject: 周会\nDate: 2022-12-16 09:04+00:00\n\n正文"
     )
     assert document.title == "周会"
     assert document.meta["author"] == "李雷 <li@example.com>"

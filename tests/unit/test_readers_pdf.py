@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def drawn(page: list[Drawn]) -> str:
     )
 
 
-def pdf(
+def pdf(  # noqa: PLR0913  # what a file may have
     pages: list[list[Drawn]],
     info: str = "",
     *,
@@ -58,12 +59,13 @@ def pdf(
     page_entries: str = "",
     objects: tuple[str, ...] = (),
     trailer: str = "",
+    coded: str = "",
     cipher: Callable[[int, str], str] = lambda _, data: data,
 ) -> bytes:
     """Write a PDF whose pages draw texts in Helvetica.
 
     ``objects`` are numbers 4 and on; ``also`` is drawn on each page; the entries go to the
-    dictionaries of the catalogue and of each page.
+    dictionaries of the catalogue and of each page; ``coded`` is the filter of contents.
     """
     parts = [
         f"<</Type/Catalog/Pages 2 0 R{catalog}>>",
@@ -74,7 +76,7 @@ def pdf(
     kids = []
     for page in pages:
         stream = cipher(len(parts) + 1, drawn(page) + also)
-        parts.append(f"<</Length {len(stream)}>>stream\n{stream}endstream")
+        parts.append(f"<</Length {len(stream)}{coded}>>stream\n{stream}endstream")
         parts.append(
             "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]"
             f"/Resources<</Font<</F 3 0 R>>/XObject<</Im 4 0 R>>>>{page_entries}"
@@ -252,6 +254,52 @@ def lines_of(data: bytes, *, quick: bool) -> list[tuple[str, tuple[float, ...]]]
         ][:3]
     finally:
         opened.close()
+
+
+UNSEEN = """
+1 g BT /F 12 Tf 72 400 Td (White as the page) Tj ET
+0 g BT /F 0.4 Tf 72 300 Td (As small as a speck of dust) Tj ET
+BT 3 Tr /F 12 Tf 72 200 Td (Never painted) Tj ET
+"""
+
+
+@pytest.mark.parametrize("entries", ["", "/Rotate 180"], ids=["quick", "sure"])
+def test_text_that_nobody_sees_is_left_out_and_its_pages_are_named(entries: str) -> None:
+    page = [(72.0, 72.0, 11.0, "Words that are seen")]
+    document = read([page, page], entries, also=UNSEEN)
+    assert document.text == "Words that are seen\n\nWords that are seen"
+    assert document.meta["pages_with_hidden_text"] == "1-2"
+
+
+@pytest.mark.parametrize("entries", ["", "/Rotate 180"], ids=["quick", "sure"])
+def test_white_text_on_a_dark_ground_is_read(entries: str) -> None:
+    dark = "0 0 1 rg 60 380 300 40 re f\n1 g BT /F 12 Tf 72 400 Td (White on blue) Tj ET\n"
+    document = read([[(72, 72, 11, "Words above it")]], entries, also=dark)
+    assert "White on blue" in document.text
+    assert "pages_with_hidden_text" not in document.meta
+
+
+def test_white_text_on_a_white_ground_is_not_read() -> None:
+    pale = "1 g 60 380 300 40 re f\nBT /F 12 Tf 72 400 Td (White on white) Tj ET\n"
+    assert read([[(72, 72, 11, "Words above it")]], also=pale).text == "Words above it"
+
+
+def test_text_behind_a_scan_is_read() -> None:
+    words = "BT 3 Tr /F 12 Tf 72 400 Td (What the recogniser saw) Tj ET\n"
+    layer = f"{words}q 595 0 0 842 0 0 cm /Im Do Q\n"
+    data = pdf([[]], also=layer, objects=(IMAGE,))
+    options = replace(DEFAULT_OPTIONS, ocr=False)
+    assert PdfReader().read(data, "x.pdf", options).text == "What the recogniser saw"
+
+
+def test_packed_contents_are_searched_for_unpainted_text_too() -> None:
+    def packed(number: int, content: str) -> str:
+        del number
+        return zlib.compress(content.encode("latin-1")).decode("latin-1")
+
+    page: list[Drawn] = [(72, 72, 11, "Words that are seen")]
+    data = pdf([page], also=UNSEEN, coded="/Filter/FlateDecode", cipher=packed)
+    assert PdfReader().read(data, "x.pdf").text == "Words that are seen"
 
 
 def test_a_turned_page_has_boxes_as_it_is_shown() -> None:

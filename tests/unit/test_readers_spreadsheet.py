@@ -513,3 +513,48 @@ def test_dates_of_an_open_document_in_digits_are_iso() -> None:
     )
     document = OpenSpreadsheetReader().read(ods(ods_row("项目", "日期") + dated), "x.ods")
     assert "| 甲 | 2024-03-05 |" in document.text
+
+
+def test_connections_name_their_places_and_nothing_secret() -> None:
+    connections = (
+        f'<connections xmlns="{MAIN}">'
+        '<connection name="Prices"><webPr url="https://ann:pw1@example.com/p.html?key=pw2#a"/>'
+        "</connection>"
+        '<connection name="Stock"><dbPr connection="Provider=SQLOLEDB;Data Source=db.example.org;'
+        'Initial Catalog=Shop;User ID=ann;Password=&quot;pw3;Server=evil&quot;;Pwd=pw4"/>'
+        "</connection>"
+        '<connection name="Query"><dbPr connection="Data Source=$Workbook$;Location=Q"/>'
+        "</connection></connections>"
+    )
+    document = read([["Goods"]], extra={"xl/connections.xml": connections})
+    assert document.text == (
+        "Sheet1\n\nGoods\n\nConnections\n\n"
+        "- Prices: https://example.com/p.html\n- Stock: db.example.org, Shop"
+    )
+    assert document.blocks[-1].heading == ("Connections",)
+
+
+def test_links_to_other_files_are_named_once() -> None:
+    link = (
+        f'<externalLink xmlns="{MAIN}" xmlns:r="{KINDS}"><externalBook r:id="r1"/></externalLink>'
+    )
+    command = (
+        f'<externalLink xmlns="{MAIN}"><ddeLink ddeService="cmd" ddeTopic="/c x"/></externalLink>'
+    )
+    extra: dict[str, str | bytes] = {
+        "xl/_rels/workbook.xml.rels": relations(
+            ("r1", "worksheet", "worksheets/sheet1.xml"),
+            ("r2", "externalLink", "externalLinks/1.xml"),
+            ("r3", "externalLink", "externalLinks/2.xml"),
+            ("r4", "externalLink", "externalLinks/3.xml"),
+        ),
+        "xl/externalLinks/1.xml": link,
+        "xl/externalLinks/2.xml": link,
+        "xl/externalLinks/3.xml": command,
+    }
+    for number in (1, 2):
+        extra[f"xl/externalLinks/_rels/{number}.xml.rels"] = relations(
+            ("r1", "externalLinkPath", "file:///D:/预算.xlsx")
+        )
+    document = read([["Goods"]], extra=extra)
+    assert document.text.endswith("Connections\n\n- file:///D:/预算.xlsx\n- cmd|/c x")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.facts import Known, facts, missing_share
+from wenqu.text.facts import Known, altered, facts, lists_as_many, missing_share
 
 
 def claimed(text: str, kind: str) -> list[str]:
@@ -126,3 +126,38 @@ def test_any_text_is_read_without_complaint(text: str) -> None:
 def test_grouped_digits_are_the_same_number(number: int) -> None:
     assert missing_share(f"共{number:,}个", f"{number}个") == 0.0
     assert missing_share(f"共{number}个", f"{number:,}个") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "passage"),
+    [
+        ("员工每年有八天年假。", "员工每年有5天年假，须提前八个工作日申请。"),
+        ("It weighs 11 kg.", "It weighs 8 kg and carries 11 people."),
+        ("It opened on 3 May 1990.", "It opened on 5 May 1990, and closed in 1993."),
+        ("It grew by 30%.", "It grew by 20% in 30 months."),
+    ],
+)
+def test_another_number_in_the_same_place_is_an_altered_one(said: str, passage: str) -> None:
+    assert any(altered(said, fact, passage) for fact in facts(said))
+
+
+@pytest.mark.parametrize(
+    ("said", "passage"),
+    [
+        ("员工每年有5天年假。", "员工每年有五天年假，须提前三天申请。"),
+        ("1949年设立。", "1949年5月设立，1985年撤销。"),
+        ("8.15亿", "2006年拨款8.15亿美元。"),
+        ("23.9%", "23.9% were under 18, 10.5% from 18 to 24."),
+        ("It carries 11 people.", "It weighs 8 kg and carries 11 people."),
+        ("They filed 7 requests.", "They filed requests within 3 days, seven in all."),
+    ],
+)
+def test_a_number_that_stands_there_too_or_is_alone_is_not(said: str, passage: str) -> None:
+    assert not any(altered(said, fact, passage) for fact in facts(said))
+
+
+def test_a_number_may_be_that_of_the_things_a_sentence_lists() -> None:
+    said = "Liu and Yao were two of the 2000 advisers."
+    assert [fact.text for fact in facts(said) if lists_as_many(said, fact)] == ["two"]
+    said = "三种颜色：红、黄、蓝。"
+    assert [fact.text for fact in facts(said) if lists_as_many(said, fact)] == ["三"]

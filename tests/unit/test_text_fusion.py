@@ -92,6 +92,16 @@ def test_words_that_another_language_cannot_have_are_guessed_from_the_meaning() 
     assert next(iter(guessed)) == "translated"
 
 
+def test_nothing_is_guessed_of_names_for_another_language_may_have_them() -> None:
+    lexical, dense = {"named": 6.0}, {"named": 0.08, "near": 0.10, "far": -0.05}
+
+    def first(named: float) -> str:
+        return next(iter(fuse(lexical, dense, lexical_weight=0.2, foreign=dense, named=named)))
+
+    assert first(0.0) == "near"
+    assert first(1.0) == "named"
+
+
 def test_of_two_as_near_the_one_that_has_the_words_comes_first() -> None:
     fused = fuse(
         {"own": 6.0}, {"own": 0.9, "other": 0.9, "far": 0.1}, lexical_weight=0.5, foreign={"other"}

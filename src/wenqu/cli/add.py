@@ -56,13 +56,13 @@ def _line(session: Session, one: FileOutcome) -> str:
     from rich.markup import escape
 
     mark = session.text(f"cli.add.status.{one.status.value}")
-    line = f"{mark} {escape(one.source)}"
     if one.error is None:
         chunks = session.text("cli.add.chunks", count=one.chunks) if one.chunks else ""
-        return f"{line} {chunks}".rstrip()
-    reason = escape(one.error.message(session.locale))
+        return f"{mark} {escape(one.source)} {chunks}".rstrip()
+    reason = one.error.message(session.locale)
+    said = reason if one.source in reason else f"{one.source}: {reason}"
     hint = one.error.hint(session.locale)
-    return f"{line}: {reason}" + (f"\n    {escape(hint)}" if hint else "")
+    return f"{mark} {escape(said)}" + (f"\n    {escape(hint)}" if hint else "")
 
 
 def _counts(report: IngestReport) -> dict[str, object]:

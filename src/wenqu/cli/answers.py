@@ -102,7 +102,8 @@ def _show_log(session: Session, records: Sequence[AnswerRecord]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for column in ("id", "time", "kb", "outcome", "question"):
-        table.add_column(session.text(f"cli.log.{column}"), no_wrap=column != "question")
+        last = column == "question"
+        table.add_column(session.text(f"cli.log.{column}"), no_wrap=not last, overflow="fold")
     for record in records:
         # As text: a question may hold [what looks like markup].
         cells = (record.id, record.created_at[:16].replace("T", " "), record.kb_name)
@@ -148,7 +149,7 @@ def _show_stages(session: Session, stages: Sequence[Mapping[str, Any]], *, promp
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_column()
+    table.add_column(overflow="fold")
     for stage in stages:
         detail = {name: value for name, value in stage["detail"].items() if name != "prompt"}
         said = ", ".join(f"{name} {_short(value)}" for name, value in detail.items())
@@ -171,7 +172,7 @@ def _show_hits(session: Session, hits: Sequence[Mapping[str, Any]]) -> None:
     table.add_column("#", justify="right")
     for origin in origins:
         table.add_column(session.text(f"cli.search.{origin}"), justify="right")
-    table.add_column(session.text("cli.trace.passage"))
+    table.add_column(session.text("cli.trace.passage"), overflow="fold")
     for rank, hit in enumerate(hits, start=1):
         scores = [f"{hit['scores'][one]:.3f}" if one in hit["scores"] else "–" for one in origins]
         path = " › ".join(dict.fromkeys([hit["title"], *hit["heading"]]))

@@ -16,15 +16,12 @@ from wenqu.cli.filters import (
     search_filter,
 )
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
-from wenqu.options import AskOptions
-from wenqu.payloads import answer_payload
-from wenqu.types import Answer, AnswerFinished, AnswerText, EvidenceFound, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wenqu.app import App
-    from wenqu.types import Citation, Evidence, Hit
+    from wenqu.types import Answer, AnswerText, Citation, Evidence, EvidenceFound, Hit
 
 __all__ = ["ask", "show_citations", "show_end", "show_event"]
 
@@ -52,6 +49,10 @@ def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
     home: HomeOption = None,
 ) -> None:
     """Ask, and show the answer as text while it is written, or as JSON at its end."""
+    from wenqu.options import AskOptions
+    from wenqu.payloads import answer_payload
+    from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
+
     how = AskOptions(
         use_llm=llm,
         strict=strict,
@@ -66,13 +67,13 @@ def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
     streamed: list[str] = []
 
     async def work(app: App) -> Answer | None:
-        if llm and app.chat_model() is None and not json_output:
-            session.note("cli.ask.no_model")
         answer = None
         async for event in app.ask(kb, question, how):
             if isinstance(event, AnswerFinished):
                 answer = event.answer
             elif not json_output:
+                if llm and isinstance(event, EvidenceFound) and event.evidence:
+                    _say_who_writes(session, app)
                 show_event(session, event)
                 if isinstance(event, AnswerText):
                     streamed.append(event.text)
@@ -87,8 +88,15 @@ def ask(  # noqa: PLR0913, PLR0917  # one parameter an option
         show_end(session, answer, "".join(streamed))
 
 
+def _say_who_writes(session: Session, app: App) -> None:
+    if app.chat_model() is None:
+        session.note("cli.ask.no_model")
+
+
 def show_event(session: Session, event: EvidenceFound | AnswerText) -> None:
     """Show sources as they are found, or a piece of text as it is written."""
+    from wenqu.types import AnswerText
+
     out = session.out
     if isinstance(event, AnswerText):
         out.print(event.text, end="", markup=False)
@@ -115,6 +123,8 @@ def _place(session: Session, hit: Hit, page: int | None) -> str:
 
 def show_end(session: Session, answer: Answer, streamed: str) -> None:
     """Show what is left to be said of an answer whose text was ``streamed``."""
+    from wenqu.types import Outcome
+
     out = session.out
     if answer.text.strip() != streamed.strip():
         # A refusal has not been streamed; in an answer the check has set markers right.

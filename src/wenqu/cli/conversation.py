@@ -56,7 +56,9 @@ def list_conversations(
 
     table = Table(box=None, pad_edge=False)
     for column in ("id", "time", "kb", "title"):
-        table.add_column(session.text(f"cli.conversation.{column}"), no_wrap=column != "title")
+        last = column == "title"
+        heading = session.text(f"cli.conversation.{column}")
+        table.add_column(heading, no_wrap=not last, overflow="fold")
     for talk in found:
         used = talk.used_at[:16].replace("T", " ")
         # As text: a title may hold [what looks like markup].

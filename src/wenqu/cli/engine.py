@@ -1,4 +1,8 @@
-"""``wenqu models tune``: find the engine that runs the local chat model best on this machine."""
+"""Which engine runs the local chat model best on this machine: found by ``wenqu models tune``.
+
+``wenqu models pull`` asks for it too, once for each model: otherwise only who read about it would
+have the faster engine.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ from wenqu.cli.session import Exit, HomeOption, JsonOption, Session, system_text
 from wenqu.errors import ModelMissingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wenqu.app import App
     from wenqu.models.llama_engine import Verdict
 
-__all__ = ["tune_models"]
+__all__ = ["tune_first", "tune_models"]
 
 
 def tune_models(
@@ -28,8 +34,6 @@ def tune_models(
 
     async def work(app: App) -> Verdict:
         from wenqu.app import DEFAULT_CHAT_MODEL
-        from wenqu.models.llama_engine import tune, unsuited
-        from wenqu.models.llamacpp import LlamaCppChat
 
         wanted = name or session.settings.chat.model or DEFAULT_CHAT_MODEL
         paths = [path for entry, path in app.models() if entry.name == wanted and path is not None]
@@ -37,13 +41,7 @@ def tune_models(
             raise ModelMissingError(
                 "error.model_missing", name=wanted, path=session.settings.models_dir
             )
-        threads = session.settings.models.threads
-        session.note("cli.models.tune.begins", name=wanted)
-        return await tune(
-            paths[0],
-            lambda engine: LlamaCppChat(paths[0], threads=threads, engine=engine),
-            objection=unsuited(),
-        )
+        return await _tuned(session, wanted, paths[0])
 
     try:
         found = session.run(work)
@@ -52,7 +50,37 @@ def tune_models(
         raise typer.Exit(Exit.FAILED) from None
     if json_output:
         session.print_json({**asdict(found), "prompt_ratio": found.prompt_ratio})
-    elif found.reason is not None:
+    else:
+        _tell(session, found)
+
+
+async def tune_first(session: Session, name: str, path: Path) -> None:
+    """Compare the engines on a chat model unless that was done, or only one can run here."""
+    from wenqu.models.llama_engine import unsuited, verdict
+
+    if unsuited() is not None or verdict(path) is not None:
+        return
+    try:
+        _tell(session, await _tuned(session, name, path))
+    except OSError as error:  # the model is here, which is what was asked for
+        session.note("cli.models.tune.unwritable", reason=error)
+
+
+async def _tuned(session: Session, name: str, path: Path) -> Verdict:
+    from wenqu.models.llama_engine import tune, unsuited
+    from wenqu.models.llamacpp import LlamaCppChat
+
+    threads = session.settings.models.threads
+    session.note("cli.models.tune.begins", name=name)
+    return await tune(
+        path,
+        lambda engine: LlamaCppChat(path, threads=threads, engine=engine),
+        objection=unsuited(),
+    )
+
+
+def _tell(session: Session, found: Verdict) -> None:
+    if found.reason is not None:
         session.note("cli.models.tune.stays", engine=found.engine, reason=found.reason)
     else:
         ratio = f"{found.prompt_ratio:.1f}" if found.prompt_ratio else "?"

@@ -65,7 +65,7 @@ def evaluate_targets(
             tell = _telling(session, bar)
             records = []
             for target in targets:
-                if wanted.kb is not None:
+                if wanted.kb is not None or target.is_file():
                     base = await app.base(wanted.kb)
                     record = await app.measuring.evaluate_questions(
                         base, target, how, on_progress=tell

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wenqu.cli.session import system_text
-from wenqu.options import SearchFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from wenqu.options import SearchFilter
 
 __all__ = [
     "FolderOption",
@@ -54,6 +55,8 @@ def search_filter(
 
     A folder is meant as the shell means it: from the current one on. An address stays as it is.
     """
+    from wenqu.options import SearchFilter
+
     return SearchFilter(
         sources=tuple(source or ()),
         folders=tuple(one if "://" in one else str(Path(one).absolute()) for one in folder or ()),

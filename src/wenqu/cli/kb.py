@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import typer
 
+from wenqu.cli.session import fail
+from wenqu.errors import InputError, NotFoundError
 from wenqu.payloads import knowledge_base_payload
 from wenqu.types import KnowledgeBaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from wenqu.app import App
     from wenqu.cli.session import Session
@@ -19,9 +22,29 @@ if TYPE_CHECKING:
 
     Shown = tuple[KnowledgeBase, Chunking]
 
-__all__ = ["configure_base", "create_base", "delete_base", "list_bases", "show_stats"]
+__all__ = [
+    "Forgotten",
+    "configure_base",
+    "create_base",
+    "delete_base",
+    "list_bases",
+    "said_prompt",
+    "show_stats",
+]
 
 _COUNTS = ("documents", "chunks", "characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """Which of a knowledge base's own settings are forgotten before new ones are taken."""
+
+    everything: bool = False
+    prompt: bool = False
+
+    def of(self, settings: KnowledgeBaseSettings) -> KnowledgeBaseSettings:
+        """Return what is left of ``settings``."""
+        return replace(settings, prompt=None) if self.prompt else settings
 
 
 def list_bases(session: Session, *, as_json: bool) -> None:
@@ -40,7 +63,7 @@ def list_bases(session: Session, *, as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column(session.text("cli.kb.name"))
+    table.add_column(session.text("cli.kb.name"), overflow="fold")
     for column in _COUNTS:
         table.add_column(session.text(f"cli.kb.{column}"), justify="right")
     table.add_column(session.text("cli.kb.chunking"))
@@ -66,12 +89,27 @@ def create_base(
         session.note("cli.kb.created", name=base.name)
 
 
+def said_prompt(session: Session, prompt: str | None, file: Path | None) -> str | None:
+    """Return the prompt that a user gives as it stands or in a file; None where none is given."""
+    if prompt is not None and file is not None:
+        raise typer.BadParameter(session.text("cli.kb.prompt.both"), param_hint="--prompt-file")
+    if file is None:
+        return prompt
+    try:
+        return file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        fail(NotFoundError("error.path_missing", path=file), session.locale)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "UTF-8"
+        fail(InputError("error.kb_prompt_file", path=file, reason=reason), session.locale)
+
+
 def configure_base(
     session: Session,
     name: str,
     settings: KnowledgeBaseSettings,
+    forgotten: Forgotten,
     *,
-    general: bool,
     as_json: bool,
 ) -> None:
     """Change what is given of a knowledge base's settings; leave the others, or forget them.
@@ -80,17 +118,16 @@ def configure_base(
         session: The run.
         name: Which knowledge base.
         settings: What is given; None says nothing.
-        general: Forget all its own settings first.
+        forgotten: What is forgotten first.
         as_json: Whether a program reads it.
     """
-    given = {
-        field: value
-        for field in ("chunk_strategy", "chunk_tokens", "chunk_overlap")
-        if (value := getattr(settings, field)) is not None
-    }
+    given = {field: value for field, value in asdict(settings).items() if value is not None}
 
     async def work(app: App) -> Shown:
-        before = KnowledgeBaseSettings() if general else (await app.bases.get(name)).settings
+        # Settings that cannot be read can still be forgotten.
+        before = KnowledgeBaseSettings()
+        if not forgotten.everything:
+            before = forgotten.of((await app.bases.get(name)).settings)
         base = await app.bases.configure(name, replace(before, **given))
         return base, app.chunking(base)
 
@@ -98,6 +135,10 @@ def configure_base(
     if as_json:
         session.print_json(knowledge_base_payload(base, chunking))
         return
+    if forgotten.prompt or "prompt" in given:
+        session.note(f"cli.kb.prompt.{'set' if base.settings.prompt else 'gone'}", name=base.name)
+        if given.keys() <= {"prompt"} and not forgotten.everything:
+            return
     session.note("cli.kb.configured", name=base.name, chunking=_described(session, base, chunking))
     if base.documents:
         session.note("cli.kb.add_again")
@@ -115,7 +156,7 @@ def delete_base(session: Session, name: str, *, yes: bool) -> None:
     base = session.run(count)
     if not yes:
         question = session.text("cli.kb.confirm", name=base.name, documents=base.documents)
-        typer.confirm(question, abort=True)
+        session.confirm(question)
     session.run(delete)
     session.note("cli.kb.deleted", name=base.name, documents=base.documents)
 
@@ -135,6 +176,8 @@ def show_stats(session: Session, name: str | None, *, as_json: bool) -> None:
     shown["chunking"] = _described(session, base, chunking)
     for column, value in shown.items():
         session.out.print(f"{session.text(f'cli.kb.{column}')}: {value}", markup=False)
+    if base.settings.prompt:
+        session.out.print(f"{session.text('cli.kb.prompt')}: {base.settings.prompt}", markup=False)
 
 
 def _described(session: Session, base: KnowledgeBase, chunking: Chunking) -> str:
@@ -142,4 +185,5 @@ def _described(session: Session, base: KnowledgeBase, chunking: Chunking) -> str
     text = session.text("cli.kb.cut", strategy=chunking.strategy.value, tokens=chunking.max_tokens)
     if chunking.shared:
         text += session.text("cli.kb.shared", tokens=chunking.shared)
-    return f"{text} *" if base.settings != KnowledgeBaseSettings() else text
+    own = replace(base.settings, prompt=None) != KnowledgeBaseSettings()
+    return f"{text} *" if own else text

@@ -6,17 +6,20 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wenqu.choices import Backend
 from wenqu.cli.session import Exit, HomeOption, Session, fail, system_text
 from wenqu.errors import ModelError, WenquError
-from wenqu.models.serving import Backend, ServeOptions
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
 
+    from wenqu.models.llama_engine import Engine
     from wenqu.models.serving import Launch
 
 __all__ = ["app"]
@@ -25,6 +28,19 @@ app = typer.Typer(help=system_text("cli.llm.help"), no_args_is_help=True)
 
 _POLL_S = 0.2
 _ENDING_S = 10.0
+
+
+class GgufEngine(StrEnum):
+    """What runs a GGUF file."""
+
+    STOCK = "llama.cpp"
+    FAST = "ik_llama.cpp"
+
+
+_ENGINES: Mapping[GgufEngine, Engine] = {
+    GgufEngine.STOCK: "llama.cpp",
+    GgufEngine.FAST: "ik_llama.cpp",
+}
 
 
 @app.callback()
@@ -47,10 +63,14 @@ def serve(  # noqa: PLR0913, PLR0917  # one parameter an option
     ] = 8080,
     parallel: Annotated[
         int, typer.Option("--parallel", min=1, help=system_text("cli.llm.serve.parallel"))
-    ] = 4,
+    ] = 10,
     context_tokens: Annotated[
         int, typer.Option("--context", min=256, help=system_text("cli.llm.serve.context"))
     ] = 4096,
+    engine: Annotated[
+        GgufEngine | None,
+        typer.Option("--engine", help=system_text("cli.llm.serve.engine"), show_default=False),
+    ] = None,
     bits: Annotated[
         int | None,
         typer.Option("--bits", help=system_text("cli.llm.serve.bits"), show_default=False),
@@ -77,7 +97,7 @@ def serve(  # noqa: PLR0913, PLR0917  # one parameter an option
     """Serve a model until the process is told to stop."""
     import asyncio
 
-    from wenqu.models.serving import launch
+    from wenqu.models.serving import ServeOptions, launch
 
     session = Session.begin(context, home)
     try:
@@ -90,6 +110,7 @@ def serve(  # noqa: PLR0913, PLR0917  # one parameter an option
             parallel=parallel,
             context=context_tokens,
             threads=session.settings.models.threads,
+            engine=_ENGINES[engine] if engine else None,
             bits=bits,
             dtype=dtype,
             gpus=gpus,

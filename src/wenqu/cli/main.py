@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wenqu.choices import MAX_CHUNK_OVERLAP, MAX_CHUNK_TOKENS, MIN_CHUNK_TOKENS, ChunkStrategy
 from wenqu.cli import answers, ask, chat, conversation, llm, load
 from wenqu.cli.engine import tune_models
 from wenqu.cli.evaluate import eval_app
 from wenqu.cli.gate import gate_app
+from wenqu.cli.helping import show_help_whole
 from wenqu.cli.models import app as models_app
 from wenqu.cli.search import search
 from wenqu.cli.session import (
@@ -22,13 +25,6 @@ from wenqu.cli.session import (
     system_text,
 )
 from wenqu.cli.tune import tune
-from wenqu.types import (
-    MAX_CHUNK_OVERLAP,
-    MAX_CHUNK_TOKENS,
-    MIN_CHUNK_TOKENS,
-    ChunkStrategy,
-    KnowledgeBaseSettings,
-)
 
 __all__ = ["app", "run"]
 
@@ -88,6 +84,13 @@ OverlapOption = Annotated[
         show_default=False,
     ),
 ]
+PromptOption = Annotated[
+    str | None, typer.Option("--prompt", help=system_text("cli.kb.prompt.help"), show_default=False)
+]
+PromptFileOption = Annotated[
+    Path | None,
+    typer.Option("--prompt-file", help=system_text("cli.kb.prompt_file"), show_default=False),
+]
 DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
 
 
@@ -97,6 +100,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    show_help_whole()
     app()
 
 
@@ -131,7 +135,9 @@ def main(
 def add(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     targets: Annotated[list[str], typer.Argument(help=system_text("cli.add.targets"))],
-    kb: KbOption = None,
+    kb: Annotated[
+        str | None, typer.Option("--kb", "-k", help=system_text("cli.add.kb"), show_default=False)
+    ] = None,
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help=system_text("cli.add.ignore"))
     ] = None,
@@ -206,45 +212,62 @@ def kb_list(
 
 
 @kb_app.command("create", help=system_text("cli.kb.create.help"))
-def kb_create(
+def kb_create(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     name: NameArgument,
     chunk_strategy: StrategyOption = None,
     chunk_tokens: TokensOption = None,
     chunk_overlap: OverlapOption = None,
+    prompt: PromptOption = None,
+    prompt_file: PromptFileOption = None,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
     """Create a knowledge base."""
-    from wenqu.cli.kb import create_base
+    from wenqu.cli.kb import create_base, said_prompt
+    from wenqu.types import KnowledgeBaseSettings
 
+    session = Session.begin(context, home)
     settings = KnowledgeBaseSettings(
-        chunk_strategy=chunk_strategy, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap
+        chunk_strategy=chunk_strategy,
+        chunk_tokens=chunk_tokens,
+        chunk_overlap=chunk_overlap,
+        prompt=said_prompt(session, prompt, prompt_file),
     )
-    create_base(Session.begin(context, home), name, settings, as_json=json_output)
+    create_base(session, name, settings, as_json=json_output)
 
 
 @kb_app.command("set", help=system_text("cli.kb.set.help"))
-def kb_set(
+def kb_set(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     name: NameArgument,
     chunk_strategy: StrategyOption = None,
     chunk_tokens: TokensOption = None,
     chunk_overlap: OverlapOption = None,
+    prompt: PromptOption = None,
+    prompt_file: PromptFileOption = None,
+    no_prompt: Annotated[
+        bool, typer.Option("--no-prompt", help=system_text("cli.kb.set.no_prompt"))
+    ] = False,
     general: Annotated[
         bool, typer.Option("--general", help=system_text("cli.kb.set.general"))
     ] = False,
     json_output: JsonOption = False,
     home: HomeOption = None,
 ) -> None:
-    """Change how a knowledge base cuts documents."""
-    from wenqu.cli.kb import configure_base
+    """Change how a knowledge base cuts documents, and what the chat model is told about it."""
+    from wenqu.cli.kb import Forgotten, configure_base, said_prompt
+    from wenqu.types import KnowledgeBaseSettings
 
-    settings = KnowledgeBaseSettings(
-        chunk_strategy=chunk_strategy, chunk_tokens=chunk_tokens, chunk_overlap=chunk_overlap
-    )
     session = Session.begin(context, home)
-    configure_base(session, name, settings, general=general, as_json=json_output)
+    settings = KnowledgeBaseSettings(
+        chunk_strategy=chunk_strategy,
+        chunk_tokens=chunk_tokens,
+        chunk_overlap=chunk_overlap,
+        prompt=said_prompt(session, prompt, prompt_file),
+    )
+    forgotten = Forgotten(everything=general, prompt=no_prompt)
+    configure_base(session, name, settings, forgotten, as_json=json_output)
 
 
 @kb_app.command("delete", help=system_text("cli.kb.delete.help"))

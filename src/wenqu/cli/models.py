@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wenqu.cli.engine import tune_first
 from wenqu.cli.session import Exit, HomeOption, JsonOption, Session, fail, system_text
 from wenqu.errors import InputError, WenquError
 
@@ -103,6 +104,9 @@ def pull_models(
         typer.Option("--from", help=system_text("cli.models.pull.from"), show_default=False),
     ] = None,
     link: Annotated[bool, typer.Option("--link", help=system_text("cli.models.pull.link"))] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune/--no-tune", help=system_text("cli.models.pull.tune"))
+    ] = True,
     home: HomeOption = None,
 ) -> None:
     """Fetch models, by default those that wenqu uses by default."""
@@ -120,6 +124,8 @@ def pull_models(
         for name in wanted:
             path = await app.fetch(name, origin, link=link)
             session.note("cli.models.pulled", name=name, path=path)
+            if tune and any(e.name == name and e.role == "chat" for e, _ in app.models()):
+                await tune_first(session, name, path)
 
     session.run(work)
 
@@ -180,7 +186,7 @@ def remove_models(
             if not yes:
                 shown = f"{size / 1e6:.0f}"
                 question = session.text("cli.models.remove.confirm", name=entry.name, size=shown)
-                typer.confirm(question, abort=True)
+                session.confirm(question)
             freed = remove(entry, folder)
             session.note("cli.models.removed", name=entry.name, size=f"{freed / 1e6:.0f}")
     except WenquError as error:

@@ -16,11 +16,10 @@ from wenqu.cli.filters import (
     search_filter,
 )
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
-from wenqu.options import SearchOptions
-from wenqu.types import Origin
 
 if TYPE_CHECKING:
     from wenqu.app import App
+    from wenqu.options import SearchOptions
     from wenqu.types import Hit, SearchHits
 
 __all__ = ["search"]
@@ -61,6 +60,7 @@ def search(  # noqa: PLR0913, PLR0917  # one parameter an option
     home: HomeOption = None,
 ) -> None:
     """Show the best passages."""
+    from wenqu.options import SearchOptions
     from wenqu.payloads import search_payload
 
     where = search_filter(
@@ -92,6 +92,8 @@ def _show(session: Session, found: SearchHits, how: SearchOptions) -> None:
 
 
 def _show_hit(session: Session, rank: int, hit: Hit) -> None:
+    from wenqu.types import Origin
+
     out = session.out
     page = session.text("cli.ask.page", page=hit.chunk.page) if hit.chunk.page else ""
     path = " › ".join(dict.fromkeys([hit.document.title, *hit.chunk.heading]))

@@ -121,6 +121,20 @@ class Session:
         """Print a text of the catalogue to standard error."""
         sys.stderr.write(self.text(key, **values) + "\n")
 
+    def confirm(self, question: str) -> None:
+        """Ask before something that costs; leaves where a person does not agree, or none is there.
+
+        Standard output stays free for data.
+        """
+        try:
+            agreed = typer.confirm(question, err=True)
+        except typer.Abort:
+            agreed = False
+            sys.stderr.write("\n")
+        if not agreed:
+            self.note("cli.not_agreed")
+            raise typer.Exit(Exit.INTERRUPTED)
+
     def show_error(self, error: WenquError) -> None:
         """Show what went wrong and what to do about it, and go on."""
         show_error(error, self.locale)

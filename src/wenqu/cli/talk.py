@@ -60,7 +60,8 @@ class Talk:
                 if said is not None and said.name is CommandName.QUIT:
                     break
                 await self._take(line, said)
-        self._session.note("cli.chat.goodbye", id=self._talk.id)
+        if (await self._app.conversations.get(self._talk.id)).turns:
+            self._session.note("cli.chat.goodbye", id=self._talk.id)
 
     async def _take(self, line: str, said: Command | None) -> None:
         try:

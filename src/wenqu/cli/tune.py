@@ -51,7 +51,7 @@ def tune(  # noqa: PLR0913, PLR0917  # one parameter an option
         minutes=max(1, round(cost.minutes)),
     )
     if not yes:
-        typer.confirm(session.text("cli.tune.confirm"), abort=True, err=True)
+        session.confirm(session.text("cli.tune.confirm"))
     found = _tuned(session, base, questions, how)
     if apply and found.is_worthwhile:
         _apply(session, base, found)

@@ -208,6 +208,8 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
+    if not folder.is_dir():
+        raise NotFoundError("error.path_missing", path=folder)
     raise NotFoundError("error.dataset_missing", path=folder, file=name)
 
 

@@ -46,6 +46,7 @@ _AROUND = 160  # code points around a sentence that the model sees too
 _DEFINED = re.compile(
     r"^([^，。；：,;:\n]{2,24})(?:是指|指的是|是一[种个类款家座项]|是(?![否不]))([^。]{6,})。$"
 )
+_ARTICLE = re.compile(r"^(?:The|An?)\b")
 _DEFINED_EN = re.compile(
     r"^((?:[A-Z][\w-]*|The [\w-]+|An? [\w-]+)(?: [\w-]+){0,4}) (is|are) ((?:an?|the|one) .{8,})\.$"
 )
@@ -245,7 +246,8 @@ def by_rule(sentence: str, language: Language) -> tuple[str, str, Kind] | None:
             return f"{asked.rstrip('。；，')}？", at[1], "number"
         return None
     if match := _DEFINED_EN.match(sentence):
-        return f"What {match[2]} {match[1]}?", match[3], "definition"
+        subject = _ARTICLE.sub(lambda article: article[0].lower(), match[1])
+        return f"What {match[2]} {subject}?", match[3], "definition"
     for pattern in (_NUMBER_EN, _NAME_EN):
         found = list(pattern.finditer(sentence))
         if len(found) == 1:

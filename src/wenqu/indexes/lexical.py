@@ -11,6 +11,7 @@ import tantivy
 
 from wenqu.protocols import LexicalHits, Scored
 from wenqu.text.chunk import embedding_text
+from wenqu.text.pinyin import sounds
 from wenqu.text.query import query_terms
 from wenqu.text.tokenize import terms
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wenqu.protocols import Change
+    from wenqu.text.pinyin import Sound
 
 __all__ = ["LexicalIndex"]
 
@@ -83,19 +85,22 @@ class LexicalIndex:
     ) -> LexicalHits:
         """Return up to ``top`` chunks, and those of ``also`` that match, by BM25.
 
-        Equal scores are in the order of chunk ids.
+        Equal scores are in the order of chunk ids. What may be a Chinese name in Latin letters
+        is looked up by its sound too.
         """
         counted = Counter(query_terms(text))
         if not counted:
             return LexicalHits([], 0.0)
+        searcher = self._index.searcher()
+        heard = [self._heard(searcher, sound) for sound in _names(searcher, text)]
+        named = [one for one in heard if one is not None]
         should = tantivy.Occur.Should
         query = tantivy.Query.boolean_query(
             [
-                (should, self._term(term) if count == 1 else self._boosted(term, count))
-                for term, count in counted.items()
+                *((should, self._boosted(term, count)) for term, count in counted.items()),
+                *((should, query) for query, _ in named),
             ]
         )
-        searcher = self._index.searcher()
         found: dict[str, float] = {}
         if top:
             within = query if documents is None else _both(query, self._documents(documents))
@@ -104,7 +109,9 @@ class LexicalIndex:
             found |= _scored(searcher, _both(query, self._chunks(also)), len(also))
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         hits = [Scored(chunk, score) for chunk, score in ranked]
-        return LexicalHits(hits, _limit(searcher, counted))
+        names = sum(idf for _, idf in named)
+        limit = _limit(searcher, counted, names)
+        return LexicalHits(hits, limit * (_K1 + 1), names / limit)
 
     def _documents(self, ids: Collection[str]) -> tantivy.Query:
         return tantivy.Query.term_set_query(self._schema, "document", [int(one, 16) for one in ids])
@@ -135,8 +142,25 @@ class LexicalIndex:
     def _term(self, term: str) -> tantivy.Query:
         return tantivy.Query.term_query(self._schema, "terms", term, "freq")
 
-    def _boosted(self, term: str, count: int) -> tantivy.Query:
-        return tantivy.Query.boost_query(self._term(term), float(count))
+    def _boosted(self, term: str, weight: float) -> tantivy.Query:
+        query = self._term(term)
+        return query if weight == 1 else tantivy.Query.boost_query(query, float(weight))
+
+    def _heard(
+        self, searcher: tantivy.Searcher, sound: Sound
+    ) -> tuple[tantivy.Query, float] | None:
+        """Return a query for what sounds so, and its idf; None where nothing does.
+
+        All that sounds so counts as one term, as rare as all together: most of it is not meant.
+        """
+        frequency = searcher.doc_freq
+        known = {one: count for one in sound.terms() if (count := frequency("terms", one))}
+        if not known:
+            return None
+        total = searcher.num_docs
+        idf = _idf(total, sum(known.values()))
+        same = [self._boosted(one, idf / _idf(total, count)) for one, count in known.items()]
+        return tantivy.Query.disjunction_max_query(same), idf
 
 
 def _both(query: tantivy.Query, allowed: tantivy.Query) -> tantivy.Query:
@@ -153,15 +177,43 @@ def _scored(searcher: tantivy.Searcher, query: tantivy.Query, top: int) -> dict[
     return {f"{chunk:016x}": float(score) for (score, _), chunk in zip(found, ids, strict=True)}
 
 
-def _limit(searcher: tantivy.Searcher, counted: Mapping[str, int]) -> float:
-    """Return the sum over the terms of idf · (k1 + 1), as tantivy reckons its idf.
+def _names(searcher: tantivy.Searcher, text: str) -> list[Sound]:
+    """Return the sounds of ``text`` but those whose words the index knows as they are written."""
+    return [
+        sound
+        for sound in sounds(text)
+        if not sound.words or not all(_frequency(searcher, word) for word in sound.words)
+    ]
+
+
+def _limit(searcher: tantivy.Searcher, counted: Mapping[str, int], names: float) -> float:
+    """Return the sum of the idf of all that is looked up.
+
+    A term that no chunk has counts as the rarest there could be, unless names are heard: then the
+    question is in other letters than the texts, and it says nothing that its words are not there.
+
+    Args:
+        searcher: Knows how many chunks hold a term.
+        counted: The terms.
+        names: The idf of all names that are heard.
 
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, §3.4.
     """
     total = searcher.num_docs
-    limit = 0.0
+    limit = names
     for term, count in counted.items():
-        frequency = min(searcher.doc_freq("terms", term), total)
-        idf = math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))
-        limit += count * idf * (_K1 + 1)
+        frequency = _frequency(searcher, term)
+        if frequency or not names:
+            limit += count * _idf(total, frequency)
     return limit
+
+
+def _frequency(searcher: tantivy.Searcher, term: str) -> int:
+    """Return how many chunks hold a term."""
+    return min(searcher.doc_freq("terms", term), searcher.num_docs)
+
+
+def _idf(total: int, frequency: int) -> float:
+    """Return tantivy's idf; a ``frequency`` beyond ``total``, of several terms, counts as that."""
+    frequency = min(frequency, total)
+    return math.log(1 + (total - frequency + 0.5) / (frequency + 0.5))

@@ -39,8 +39,6 @@ _SMALL = 20_000
 """Chunks up to which it wants that after any replacement: about two seconds' work."""
 
 _LOCK_POLL_S = 0.02
-_SEARCHERS = 2
-"""Threads that share a large search for one question; more questions take more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +149,12 @@ class LocalIndex:
         """See the protocol."""
         vectors = self._parts.vectors
         vector = vector.astype(np.float32)
-        searches = [
-            asyncio.to_thread(vectors.search, vector, top, documents, rows, level=level)
-            for rows in (vectors.shares(_SEARCHERS) if top else ())
-        ]
-        best = _ranked(one for found in await asyncio.gather(*searches) for one in found)[:top]
-        if not also:
-            return best
         # A few hundred products take less time than it takes to wake a thread.
         more = vectors.scores(vector, also, level=level)
-        return _ranked({one.chunk_id: one for one in (*more, *best)}.values())
+        if not top:
+            return more
+        best = await asyncio.to_thread(vectors.search, vector, top, documents, level=level)
+        return _ranked({one.chunk_id: one for one in (*more, *best)}.values()) if more else best
 
     async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
         """See the protocol."""

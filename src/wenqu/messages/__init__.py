@@ -21,16 +21,25 @@ Locale = Literal["zh", "en"]
 
 # Not importlib.resources, which takes as long to import as all of this.
 _FOLDER = Path(__file__).parent
-_CATALOGUE_FILES = ("errors.toml", "cli.toml", "answers.toml", "web.toml", "evaluation.toml")
+_FILES = ("cli.toml", "evaluation.toml", "errors.toml", "answers.toml", "web.toml")
+"""Those that help needs come first: a file is read when the ones before it lack a key."""
+
+
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Return the whole catalogue: key → {"en", "zh", maybe "en_hint", "zh_hint"}."""
+    return {key: entry for name in _FILES for key, entry in _read(name).items()}
 
 
 @cache
-def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Return the whole catalogue: key → {"en", "zh", maybe "en_hint", "zh_hint"}."""
-    entries: dict[str, Mapping[str, str]] = {}
-    for name in _CATALOGUE_FILES:
-        entries.update(tomllib.loads((_FOLDER / name).read_text("utf-8")))
-    return entries
+def _read(name: str) -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads((_FOLDER / name).read_text("utf-8"))
+
+
+def _entry(key: str) -> Mapping[str, str]:
+    for name in _FILES:
+        if (entry := _read(name).get(key)) is not None:
+            return entry
+    raise KeyError(key)
 
 
 def text(key: str, locale: Locale, /, **values: object) -> str:
@@ -39,13 +48,13 @@ def text(key: str, locale: Locale, /, **values: object) -> str:
     Raises:
         KeyError: The catalogue has no such key (a mistake of the program, not of its user).
     """
-    return catalogue()[key][locale].format(**values)
+    return _entry(key)[locale].format(**values)
 
 
 def hint(key: str, locale: Locale, /, **values: object) -> str | None:
     """Return what to do about the error ``key``, or None where the catalogue has no hint."""
-    entry = catalogue().get(key, {}).get(f"{locale}_hint")
-    return entry.format(**values) if entry else None
+    said = _entry(key).get(f"{locale}_hint")
+    return said.format(**values) if said else None
 
 
 def system_locale(environment: Mapping[str, str] = os.environ) -> Locale:

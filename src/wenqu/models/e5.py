@@ -7,7 +7,6 @@ encoder is given to an engine, the quickest that this CPU has.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -19,6 +18,7 @@ import numpy as np
 from wenqu.errors import ModelError, ModelMissingError
 from wenqu.models import fetch
 from wenqu.models.blob import Blob
+from wenqu.models.memory import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,13 +90,6 @@ def open_embedder(
         engine=engine,
         threads=threads or cores(),
     )
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class E5Embedder:

@@ -1,11 +1,12 @@
-"""How much memory this machine has left, and whether a model fits into it."""
+"""What this machine has for a model: processors, and memory that is left."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Fit", "fit", "free_memory"]
+__all__ = ["Fit", "cores", "fit", "free_memory"]
 
 Fit = Literal["yes", "tight", "no", "unknown"]
 
@@ -14,6 +15,13 @@ _EASY = 0.8
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows: no affinity to respect
 
 
 def free_memory(meminfo: Path = _MEMINFO, cgroup: Path = _CGROUP) -> int | None:

@@ -1,44 +1,33 @@
 """Reranking with a GGUF cross-encoder on this machine, by llama.cpp in a child process.
 
-The child (``python -m wenqu.models.rerank_llamacpp``) is llama.cpp's own server with its reranking
-route, on a Unix socket in a folder that only this user can enter, behind a random key; where there
-are no Unix sockets, on a free loopback port. A crash of llama.cpp costs one reranking and not
-wenqu. The child ends when its standard input closes: it cannot outlive wenqu.
+The child (``python -m wenqu.models.rerank_llamacpp``; see ``child``) is llama.cpp's own server with
+its reranking route.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import os
-import secrets
-import shutil
-import socket
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ModelError, ModelMissingError
+from wenqu.models.child import Child, ChildError, Parent
+from wenqu.models.memory import cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from wenqu.models.rerank_server import ServerReranker
     from wenqu.types import Hit
 
 __all__ = ["LlamaCppReranker"]
 
-_KEY_VARIABLE = "LLAMACPP_CHILD_KEY"
-_READY = "ready "
-_TAIL_BYTES = 2000
 # A pair must fit in one batch. llama.cpp takes less where the model was trained on less.
 _PAIR_TOKENS = 1024
 _TEXT_TOKENS = 800
 _AT_ONCE = 4
-# OpenMP's threads spin while they wait for one another, which slows down what runs beside them.
-_WAITING = {"OMP_WAIT_POLICY": "passive"}
 
 
 class LlamaCppReranker:
@@ -54,10 +43,10 @@ class LlamaCppReranker:
 
     def __init__(self, path: Path, *, threads: int | None = None, timeout_s: float = 60.0) -> None:
         self._path = path
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or cores()
         self._timeout_s = timeout_s
         self._starting = asyncio.Lock()
-        self._child: _Child | None = None
+        self._running: tuple[Child, ServerReranker] | None = None
 
     @property
     def name(self) -> str:
@@ -80,121 +69,58 @@ class LlamaCppReranker:
             ModelMissingError: The file is not there.
             ModelError: llama.cpp does not take it, ended, or failed.
         """
-        child = await self._ready()
+        child, client = await self._ready()
         try:
-            return await child.client.rerank(question, hits)
+            return await client.rerank(question, hits)
         except ModelError:
-            if child.process.returncode is not None:
+            if await child.has_ended():
                 raise self._broken(child.last_words()) from None
             raise
 
     async def close(self) -> None:
         """End the child and free its memory."""
         async with self._starting:
-            child, self._child = self._child, None
-            if child is not None:
-                await child.close()
+            await self._end()
 
-    async def _ready(self) -> _Child:
+    async def _ready(self) -> tuple[Child, ServerReranker]:
         async with self._starting:
-            if self._child is not None and self._child.process.returncode is not None:
-                await self._child.close()
-                self._child = None
-            if self._child is None:
-                self._child = await self._start()
-            return self._child
+            if self._running is not None and self._running[0].ended:
+                await self._end()
+            if self._running is None:
+                self._running = await self._start()
+            return self._running
 
-    async def _start(self) -> _Child:
+    async def _end(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            child, client = running
+            await client.close()
+            await child.close()
+
+    async def _start(self) -> tuple[Child, ServerReranker]:
         if not self._path.is_file():
             missing = self._path.name
             raise ModelMissingError("error.reranker_missing", path=self._path, missing=missing)
-        folder = Path(tempfile.mkdtemp(prefix="wenqu-"))
+        arguments = ["--model", str(self._path), "--threads", str(self._threads)]
+        module = "wenqu.models.rerank_llamacpp"
         try:
-            return await self._spawn(folder)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-
-    async def _spawn(self, folder: Path) -> _Child:
+            child = await Child.start(module, arguments, timeout_s=self._timeout_s)
+        except ChildError as error:
+            raise self._broken(str(error)) from None
         from wenqu.models.rerank_server import ServerReranker
 
-        key = secrets.token_urlsafe(32)
-        sock = folder / "llama.sock" if hasattr(socket, "AF_UNIX") else None
-        command = [sys.executable, "-P", "-m", "wenqu.models.rerank_llamacpp"]
-        command += ["--model", str(self._path), "--threads", str(self._threads)]
-        command += ["--socket", str(sock)] if sock else []
-        with (folder / "log.txt").open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                # The key travels in the environment: other users can read a command line.
-                env={**_WAITING, **os.environ, _KEY_VARIABLE: key},
-                # Ctrl-C in a terminal goes to the whole group; the child ends when wenqu does.
-                start_new_session=True,
-            )
-        child = _Child(process, folder)
-        try:
-            address = await self._address(child)
-        except BaseException:
-            await child.close()
-            raise
-        import httpx
-
-        child.client = ServerReranker(
-            base_url=f"{'http://llama.cpp' if sock else address}/v1",
+        client = ServerReranker(
+            base_url=child.url,
             model=self.name,
-            api_key=key,
+            api_key=child.key,
             timeout_s=self._timeout_s,
             text_tokens=_TEXT_TOKENS,
-            transport=httpx.AsyncHTTPTransport(uds=str(sock)) if sock else None,
+            transport=child.transport(),
         )
-        return child
-
-    async def _address(self, child: _Child) -> str:
-        stdout = child.process.stdout
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout_s):
-                while stdout is not None and (line := await stdout.readline()):
-                    text = line.decode("utf-8", "replace").strip()
-                    if text.startswith(_READY):
-                        return text.removeprefix(_READY)
-                await child.process.wait()
-                raise self._broken(child.last_words())
-        raise self._broken(f"{self._timeout_s:g} s")
+        return child, client
 
     def _broken(self, reason: str) -> ModelError:
         return ModelError("error.reranker_broken", path=self._path, reason=reason)
-
-
-class _Child:
-    """A running child, its folder, and the client that speaks to it."""
-
-    client: ServerReranker
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
-        self.process = process
-        self._folder = folder
-
-    def last_words(self) -> str:
-        """Return the last line the child wrote, or how it ended."""
-        with contextlib.suppress(OSError):
-            tail = (self._folder / "log.txt").read_bytes()[-_TAIL_BYTES:]
-            if said := [
-                line for line in tail.decode("utf-8", "replace").split("\n") if line.strip()
-            ]:
-                return said[-1].strip()
-        return f"exit {self.process.returncode}"
-
-    async def close(self) -> None:
-        if hasattr(self, "client"):
-            await self.client.close()
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _serve(arguments: Sequence[str]) -> None:
@@ -204,9 +130,7 @@ def _serve(arguments: Sequence[str]) -> None:
     parser.add_argument("--socket")
     parser.add_argument("--threads", type=int, required=True)
     given = parser.parse_args(arguments)
-    # llama.cpp writes to file descriptor 1; the parent waits there for one line only.
-    says = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    parent = Parent(given.socket)
 
     import xllamacpp
 
@@ -216,7 +140,7 @@ def _serve(arguments: Sequence[str]) -> None:
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     params.hostnames = [given.socket or "127.0.0.1"]
     params.port = 0
-    params.api_keys = [os.environ.pop(_KEY_VARIABLE)]
+    params.api_keys = [parent.key]
     params.ui = params.endpoint_slots = params.warmup = params.fit_params = False
     params.cors_origins = ""
     params.offline = True
@@ -226,12 +150,8 @@ def _serve(arguments: Sequence[str]) -> None:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = given.threads
     params.verbosity = 0
     server = xllamacpp.Server(params)
-    print(f"{_READY}{server.listening_address}", file=says, flush=True)
-    sys.stdin.buffer.read()
-    # wenqu is gone: its folder must not stay; the operating system frees everything else.
-    if given.socket:
-        shutil.rmtree(Path(given.socket).parent, ignore_errors=True)
-    os._exit(0)
+    parent.ready(server.listening_address)
+    parent.end_with()
 
 
 if __name__ == "__main__":

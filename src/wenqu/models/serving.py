@@ -3,7 +3,7 @@
 A backend is a program of its own, started with the flags that fit what was asked for and watched
 until it ends. Keys travel in the environment: other users can read a command line.
 
-    llamacpp      a GGUF file, by llama.cpp in a child process; here already
+    llamacpp      a GGUF file, by llama.cpp or ik_llama.cpp in a child process; here already
     transformers  a folder or a hub's name, by ``transformers serve``
     vllm          likewise, by ``vllm serve``; wants a GPU
     ollama        a name of its own library, by ``ollama serve``
@@ -19,29 +19,22 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from wenqu.choices import Backend
 from wenqu.errors import InputError, ModelMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Backend", "Launch", "ServeOptions", "launch"]
+    from wenqu.models.llama_engine import Engine
+
+__all__ = ["Launch", "ServeOptions", "launch"]
 
 _GIB = 2**30
 _BITS = {4: "bnb-4bit", 8: "bnb-8bit"}
-
-
-class Backend(StrEnum):
-    """What serves a model."""
-
-    LLAMACPP = "llamacpp"
-    TRANSFORMERS = "transformers"
-    VLLM = "vllm"
-    OLLAMA = "ollama"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +43,8 @@ class ServeOptions:
 
     ``context`` is the longest prompt and answer together, in tokens, of each of ``parallel``
     answers at a time. ``bits`` asks the backend to quantise to 4 or 8; None leaves the weights as
-    they are. ``gpus`` is how many one model is spread over. ``api_key`` is what clients must send.
+    they are. ``engine`` runs a GGUF file; None is the one that ``wenqu models tune`` found best
+    here. ``gpus`` is how many one model is spread over. ``api_key`` is what clients must send.
     """
 
     model: str
@@ -58,8 +52,9 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     context: int = 4096
-    parallel: int = 4
+    parallel: int = 10
     threads: int | None = None
+    engine: Engine | None = None
     bits: int | None = None
     dtype: str = "auto"
     gpus: int = 1
@@ -100,6 +95,7 @@ def launch(backend: Backend, wanted: ServeOptions) -> Launch:
 def _llamacpp(wanted: ServeOptions) -> Launch:
     from wenqu.models import memory
     from wenqu.models.gguf import read_gguf
+    from wenqu.models.llama_engine import chosen
 
     path = Path(wanted.model)
     if not path.is_file():
@@ -115,6 +111,7 @@ def _llamacpp(wanted: ServeOptions) -> Launch:
             free=f"{free / _GIB:.1f}",
         )
     command = [sys.executable, "-P", "-m", "wenqu.models.llama_server"]
+    command += ["--engine", wanted.engine or chosen(path)]
     command += ["--model", str(path), "--name", wanted.name]
     command += ["--host", wanted.host, "--port", str(wanted.port)]
     command += ["--context", str(wanted.context), "--parallel", str(wanted.parallel)]

@@ -96,18 +96,24 @@ class Answerer:
         self._strict = strict
 
     async def answer(
-        self, question: str, search: SearchHits, chunks_of: ChunksOf | None = None
+        self,
+        question: str,
+        search: SearchHits,
+        chunks_of: ChunksOf | None = None,
+        *,
+        prompt: str = "",
     ) -> AsyncGenerator[AnswerEvent]:
         """Yield the sources, the text in pieces, and the whole answer with checked citations.
 
         The language is the question's. Closing the iterator stops the chat model. The final text
         may differ from the pieces: markers that verification found wrong are set right in it.
         With ``chunks_of``, the evidence may be of a hit's neighbours in its section too.
+        ``prompt`` is what the model is told beside the rules; see ``text.prompts``.
 
         Raises:
             ModelError: The embedder cannot be run. A failing chat model raises nothing.
         """
-        work = _Work(question=question, language=detect(question), search=search)
+        work = _Work(question=question, language=detect(question), search=search, prompt=prompt)
         if refusal := self._refusal(work):
             yield EvidenceFound(evidence=())
             yield work.finished(refusal)
@@ -137,7 +143,7 @@ class Answerer:
         else:
             checked = quote(selection)
             yield AnswerText(text=checked.text)
-        if checked.holds or not (checked.abstained or self._strict):
+        if checked.holds or (checked.likely and not (checked.abstained or self._strict)):
             yield work.finished(Outcome.ANSWERED, checked)
         else:
             yield work.finished(Outcome.NO_EVIDENCE)
@@ -148,6 +154,8 @@ class Answerer:
             detail["supported"] = sum(citation.supported for citation in checked.citations)
             detail["citations"] = len(checked.citations)
             detail["unsupported"] = checked.unsupported
+            if not checked.likely:
+                detail["improbable"] = True
             return strict(checked) if self._strict else checked
 
     def _refusal(self, work: _Work) -> Outcome | None:
@@ -168,7 +176,7 @@ class Answerer:
         self, chat: ChatModel, work: _Work, selection: Selection
     ) -> AsyncGenerator[str]:
         """Yield what may be shown while the model writes; ``work.text`` has it all in the end."""
-        prompt = prompts.build(work.question, selection.evidence, work.language)
+        prompt = prompts.build(work.question, selection.evidence, work.language, work.prompt)
         markers = MarkerFilter({item.marker for item in selection.evidence})
         links = LinkFilter([work.question, *(item.text for item in selection.evidence)])
         work.note["prompt"] = [{"role": one.role, "text": one.text} for one in prompt]
@@ -221,6 +229,7 @@ class _Work:
     question: str
     language: Language
     search: SearchHits
+    prompt: str
     text: str = ""
     model: str | None = None
     failed: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ __all__ = ["Candidates", "Finder", "Fusion"]
 
 Fusion = Literal["weighted", "rrf"]
 
-_ASKING = 0.5
+_ASKING = 0.6
 """How much of a typical question is taken out of a question's vector before it is looked up.
 
 Part of every question's vector says "a question in Chinese", and is near whatever resembles one.
@@ -70,6 +70,14 @@ class _Found:
     def sides(self) -> tuple[Sequence[Scored], Sequence[Scored]]:
         """Lexical and dense hits."""
         return self.words.hits, self.meaning
+
+
+class _Joined(NamedTuple):
+    """The scores of what one wording found; ``near`` are products with the question's vector."""
+
+    lexical: dict[str, float]
+    near: dict[str, float]
+    fused: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,14 +126,12 @@ class Finder:
             for text, vector in zip(texts, vectors, strict=True)
         ]
         with watch.stage("fuse"):
-            joined = [await self._joined(index, one) for one in found]
-            fused = merge(joined[0][1], [one for _, one in joined[1:]])
-            near = await index.dense(vectors[0], 0, also=fused)
-        scores = {
-            Origin.LEXICAL: joined[0][0],
-            Origin.DENSE: {one.chunk_id: one.score for one in near},
-            Origin.FUSED: fused,
-        }
+            first, *others = [await self._joined(index, one, vectors[0]) for one in found]
+            near = first.near.copy()
+            for one in others:
+                near |= one.near
+            fused = merge(first.fused, [one.fused for one in others])
+        scores = {Origin.LEXICAL: first.lexical, Origin.DENSE: near, Origin.FUSED: fused}
         return Candidates(scores=scores, vector=vectors[0])
 
     async def _imagined(self, query: Query) -> Vector | float:
@@ -160,46 +166,47 @@ class Finder:
         words, meaning = await asyncio.gather(by_words(), by_meaning())
         return _Found(text, language, vector, words, meaning)
 
-    async def _joined(
-        self, index: Index, found: _Found
-    ) -> tuple[Mapping[str, float], Mapping[str, float]]:
-        """Return the lexical and the fused scores of what one wording found."""
+    async def _joined(self, index: Index, found: _Found, question: Vector) -> _Joined:
+        """Join what one wording found on each side."""
         lexical, dense = ({hit.chunk_id: hit.score for hit in hits} for hits in found.sides)
         # What one side found is scored by the other too: fusion compares like with like.
-        more_words, more_meaning = await asyncio.gather(
+        more_words, more_meaning, near = await asyncio.gather(
             index.lexical(found.text, 0, also=dense.keys() - lexical.keys()),
             index.dense(found.vector, 0, also=lexical.keys() - dense.keys(), level=True),
+            index.dense(question, 0, also=lexical.keys() | dense.keys()),
         )
+        plain = {hit.chunk_id: hit.score for hit in near}
         lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
         dense |= {hit.chunk_id: hit.score for hit in more_meaning}
         if self.fusion == "rrf":
-            return lexical, rrf(lexical, dense, lexical_weight=self.lexical_weight)
+            fused = rrf(lexical, dense, lexical_weight=self.lexical_weight)
+            return _Joined(lexical, plain, fused)
         own = {found.language, None}
         foreign = {
             hit.chunk_id for hit in (*found.meaning, *more_meaning) if hit.language not in own
         }
-        limit = found.words.limit
-        fused = self._weighted(lexical, dense, limit, foreign)
-        share = 0.0 if foreign else _FEEDBACK * coverage(lexical, limit)
+        fused = self._weighted(lexical, dense, found.words, foreign)
+        share = 0.0 if foreign else _FEEDBACK * coverage(lexical, found.words.limit)
         if share:
             like = await self._like_the_first(index, fused)
             dense = {one: score + share * like[one] for one, score in dense.items()}
-            fused = self._weighted(lexical, dense, limit, foreign)
-        return lexical, fused
+            fused = self._weighted(lexical, dense, found.words, foreign)
+        return _Joined(lexical, plain, fused)
 
     def _weighted(
         self,
         lexical: Mapping[str, float],
         dense: Mapping[str, float],
-        limit: float,
+        words: LexicalHits,
         foreign: Collection[str],
     ) -> dict[str, float]:
         return fuse(
             lexical,
             dense,
             lexical_weight=self.lexical_weight,
-            lexical_limit=limit,
+            lexical_limit=words.limit,
             foreign=foreign,
+            named=words.named,
         )
 
     async def _like_the_first(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,16 +35,22 @@ _TELLING = re.compile(
 """Numbers and negations (folded): what differs in them does not say the same."""
 
 
-class _Print(NamedTuple):
-    """What two hits are compared by.
-
-    ``place`` has the tokens of title and headings, ``text`` those of the text, both in a row;
-    ``pairs`` is the set of neighbouring tokens of the text.
-    """
+@dataclass(frozen=True)
+class _Print:
+    """What two hits are compared by: the tokens of title and headings, and those of the text."""
 
     place: str
-    text: str
-    pairs: frozenset[tuple[str, str]]
+    tokens: Sequence[str]
+
+    @cached_property
+    def text(self) -> str:
+        """The tokens of the text in a row."""
+        return " ".join(self.tokens)
+
+    @cached_property
+    def pairs(self) -> frozenset[tuple[str, str]]:
+        """The neighbouring tokens of the text; rarely looked at, and dear."""
+        return frozenset(pairwise(self.tokens))
 
 
 def collapsed(hits: Sequence[Hit], top: int) -> tuple[list[Hit], int]:
@@ -117,13 +125,14 @@ def _print(hit: Hit) -> _Print:
     stem = PurePosixPath(document.source.replace("\\", "/")).stem
     title = "" if document.title.rpartition("/")[2] == stem else document.title
     place = " ".join(_TOKEN.findall(fold("\n".join((title, *chunk.heading)))))
-    tokens = _TOKEN.findall(fold(f"{chunk.header}\n{chunk.text}"))
-    return _Print(place, " ".join(tokens), frozenset(pairwise(tokens)))
+    return _Print(place, _TOKEN.findall(fold(f"{chunk.header}\n{chunk.text}")))
 
 
 def _alike(one: _Print, other: _Print) -> bool:
+    if one.place != other.place:
+        return False
     small, large = sorted((len(one.pairs), len(other.pairs)))
-    if small < _LEAST_PAIRS or small < _ALIKE * large or one.place != other.place:
+    if small < _LEAST_PAIRS or small < _ALIKE * large:
         return False
     common = len(one.pairs & other.pairs)
     if common < _ALIKE * (small + large - common):

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wenqu.text.asking import without_questions
 from wenqu.text.injection import asks_about_orders, telling
-from wenqu.text.language import detect
 from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
-from wenqu.types import Evidence, Origin, Span
+from wenqu.types import Evidence, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,6 @@ MAX_CHUNKS = 6
 MAX_SENTENCES = 60
 """Sentences that are embedded: what one batch holds without being felt."""
 
-_FOREIGN = 0.85  # of its score that a hit in another language keeps
 _NEAR_DUPLICATE = 0.8
 _LONGEST_BLOCK = 700
 _TITLE_TOKENS = 16  # title, headings and delimiters of one document in the prompt
@@ -83,7 +82,8 @@ class EvidenceSentence:
     """A sentence, short table row or code block of a hit's chunk; ``span`` is of the document.
 
     ``header`` has the header rows of the table that it is a later row of; it is in neither.
-    ``score`` says how well the sentence answers by itself, 0 … 1, within one question.
+    ``score`` says how well the sentence answers by itself, 0 … 1, within one question; the
+    questions that it quotes count for nothing there and in ``vector``.
     """
 
     marker: int
@@ -118,15 +118,11 @@ class _Unit:
     position: int  # among the units of its chunk
     span: Span  # of the document
     text: str
+    told: str  # a row with its header rows, a sentence without the questions that it quotes
     header: str
     tokens: int
     header_tokens: int
-    terms: frozenset[str]
-
-    @property
-    def told(self) -> str:
-        """What makes sense by itself: a row with the header rows of its table."""
-        return f"{self.header}\n{self.text}" if self.header else self.text
+    terms: frozenset[str]  # of what is told
 
 
 async def select(
@@ -150,7 +146,7 @@ async def select(
     Raises:
         ModelError: The embedder cannot be run.
     """
-    chosen = _distinct(_own_language_first(question, hits))
+    chosen = _distinct(hits)
     units = [unit for rank, hit in enumerate(chosen) for unit in _units(rank, hit, embedder)]
     found = _new(units)
     told = found if asks_about_orders(question) else _telling(found, chosen)
@@ -184,21 +180,6 @@ def _new(units: Sequence[_Unit]) -> list[_Unit]:
     return list({(unit.document, unit.span): unit for unit in reversed(units)}.values())[::-1]
 
 
-def _own_language_first(question: str, hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits, best first, those in another language than the question's a little lower.
-
-    Where documents say the same in both languages, a reader can check the one in their own, and a
-    small model answers better from it; what only the other language says stays in front.
-    """
-    language = detect(question)
-
-    def worth(hit: Hit) -> float:
-        foreign = hit.origin is Origin.FUSED and hit.document.language != language
-        return hit.score * _FOREIGN if foreign else hit.score
-
-    return sorted(hits, key=worth, reverse=True)
-
-
 def _distinct(hits: Sequence[Hit]) -> list[Hit]:
     """Return the first hits, without those that say what a better one says."""
     kept: list[tuple[Hit, frozenset[str]]] = []
@@ -226,6 +207,9 @@ def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
     for position, (span, (first, last)) in enumerate(zip(spans, edges, strict=True)):
         header = next((it for start, end, it in headers if start <= span.start < end), "")
         text = chunk.text[span.start : span.end]
+        # A question stays as it is: in a FAQ it helps to find the answer, its neighbour.
+        said = without_questions(text) or text
+        told = f"{header}\n{said}" if header else said
         units.append(
             _Unit(
                 rank=rank,
@@ -233,10 +217,11 @@ def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
                 position=position,
                 span=Span(start=span.start + chunk.start, end=span.end + chunk.start),
                 text=text,
+                told=told,
                 header=header,
                 tokens=int(last - first) + 1,
                 header_tokens=sizes.get(header, 0),
-                terms=frozenset(terms(f"{header}\n{text}" if header else text)),
+                terms=frozenset(terms(told)),
             )
         )
     return units

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     Unpack = Callable[[Path, str, Path], Awaitable[Sequence[SourceFile | MissedFile]]]
 
-__all__ = ["FileOutcome", "FileStatus", "IngestReport", "Ingester"]
+__all__ = ["FileOutcome", "FileStatus", "IngestReport", "Ingester", "document_hash"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,12 @@ _MAX_NESTING = 3
 """Archives inside archives that are opened."""
 _READ_AHEAD = 64
 """Documents read before the embedder has asked for them."""
+
+
+def document_hash(document: Document) -> str:
+    """Return the content hash that a document of no file is stored under."""
+    told = f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(told).hexdigest()
 
 
 class FileStatus(StrEnum):
@@ -320,8 +326,7 @@ class Ingester:
         progress: _Progress,
     ) -> AsyncIterator[_Prepared]:
         for document in documents:
-            told = f"{document.title}\0{document.text}".encode("utf-8", "surrogatepass")
-            content_hash = hashlib.sha256(told).hexdigest()
+            content_hash = document_hash(document)
             old = stored.get(document.source)
             if self._same(old, content_hash):
                 progress.end(_unchanged(document.source))

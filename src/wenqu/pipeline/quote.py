@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from wenqu.pipeline.verify import Checked
+from wenqu.text.asking import asks
 from wenqu.types import CheckedSentence, Citation, Span
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def quote(selection: Selection) -> Checked:
     telling = [
         item
         for item in selection.sentences
-        if not item.text.endswith(("?", "？")) and not _TITLE.fullmatch(item.text)
+        if not asks(item.text) and not _TITLE.fullmatch(item.text)
     ]
     best = sorted(telling or selection.sentences, key=lambda item: -item.score)[:_QUOTED]
     kept = [sentence for sentence in best if sentence.score >= _QUOTED_SHARE * best[0].score]

@@ -5,51 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from wenqu.pipeline.match import SUPPORTED, claimed_in, matches_of, sources_of
 from wenqu.text import citations as cite
 from wenqu.text.abstention import says_nothing_is_known
-from wenqu.text.facts import Known, facts
+from wenqu.text.asking import asks
 from wenqu.text.tokenize import terms
 from wenqu.types import CheckedSentence, Citation, Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from wenqu.pipeline.evidence import EvidenceSentence, Selection
+    from wenqu.pipeline.match import Match
     from wenqu.protocols import Embedder
-    from wenqu.text.citations import AnswerSentence, Support
+    from wenqu.text.citations import AnswerSentence
     from wenqu.text.facts import Fact
-    from wenqu.types import Evidence
 
-__all__ = ["CLEARLY", "SUPPORTED", "SURELY_SUPPORTED", "Checked", "strict", "verify"]
+__all__ = ["Checked", "strict", "verify"]
 
-SUPPORTED = 0.5
-"""Probability from which a citation counts as supported."""
-SURELY_SUPPORTED = 0.8
-"""Probability from which a sentence without a marker is given one."""
-CLEARLY = 0.25
-"""How much more probable another source must be to take a supported one's place."""
-
+_SURELY = 0.8  # probability from which a sentence without a marker is given one
+_LIKELY = 0.25  # probability below which a source says nothing of the kind
+_CLEARLY = 0.25  # how much nearer another source must be to take a supported one's place
 _WIDER = 0.15  # share of a sentence's words that a neighbour must add to be quoted too
 _GAP = 2  # code points between neighbours: a space, or the break between paragraphs
 _SHORT = 6  # different terms up to which a sentence ("2 million.") means little by itself
-_RELEVANCE = 0.5  # of the question's share in the choice of a quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """An answer whose markers are set right, and what the check of it found.
 
-    ``abstained`` says that one of its sentences says that the documents do not answer.
+    ``abstained`` says that one of its sentences says that the documents do not answer, ``likely``
+    that a source may well say one of the others, though not surely enough to bear it out.
     """
 
     text: str
     citations: tuple[Citation, ...] = ()
     sentences: tuple[CheckedSentence, ...] = ()
     abstained: bool = False
+    likely: bool = True
 
     @property
     def holds(self) -> bool:
@@ -63,19 +57,17 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Match:
-    support: Support
-    best: int  # which of the evidence's sentences is nearest
-    has: frozenset[Fact]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
     """A sentence that claims something, before and after its markers were set right."""
 
     part: AnswerSentence
     facts: tuple[Fact, ...]
-    matches: Mapping[int, _Match]
+    matches: Mapping[int, Match]
+
+    @property
+    def likely(self) -> bool:
+        """Whether a source may say it: one in another language always may."""
+        return any(match.crossed or match.probability >= _LIKELY for match in self.matches.values())
 
     @property
     def nowhere(self) -> tuple[Fact, ...]:
@@ -134,9 +126,12 @@ async def verify(
     if claiming:
         meant = [_meant(parts[at].text, question) for at in claiming]
         vectors = await embedder.embed(meant, "query")
-        known = {item.marker: Known(_passage(item)) for item in selection.evidence}
+        sources = sources_of(selection)
         for at, vector in zip(claiming, vectors, strict=True):
-            claims[at] = _claim(parts[at], vector, selection, known)
+            said = parts[at].text
+            claimed = claimed_in(said, question)
+            found = matches_of(said, vector, claimed, sources)
+            claims[at] = _Claim(part=parts[at], facts=claimed, matches=found)
             mended[at] = replace(parts[at], markers=_right(claims[at]))
     final = text if mended == parts else cite.render(plain, mended)
     return Checked(
@@ -148,6 +143,7 @@ async def verify(
         ),
         sentences=_sentences(final, mended, claims),
         abstained=any(unknowing),
+        likely=not claims or any(claim.likely for claim in claims.values()),
     )
 
 
@@ -204,67 +200,29 @@ def _meant(said: str, question: str) -> str:
     return f"{question} {said}" if question and len(set(terms(said))) <= _SHORT else said
 
 
-def _passage(evidence: Evidence) -> str:
-    return " ".join((evidence.hit.document.title, *evidence.hit.chunk.heading, evidence.text))
-
-
-def _claim(
-    part: AnswerSentence,
-    vector: NDArray[np.float32],
-    selection: Selection,
-    known: Mapping[int, Known],
-) -> _Claim:
-    said = tuple(facts(part.text))
-    matches = {
-        item.marker: _match(part, vector, item, selection.of(item.marker), known[item.marker], said)
-        for item in selection.evidence
-    }
-    return _Claim(part=part, facts=said, matches=matches)
-
-
-def _match(
-    part: AnswerSentence,
-    vector: NDArray[np.float32],
-    evidence: Evidence,
-    offered: Sequence[EvidenceSentence],
-    known: Known,
-    claimed: Sequence[Fact],
-) -> _Match:
-    likeness = [float(vector @ sentence.vector) for sentence in offered]
-    said = set(terms(part.text))
-    # Words decide between sentences of like meaning: cosines of neighbours differ little.
-    shared = [len(said & set(terms(sentence.text))) / (len(said) or 1) for sentence in offered]
-    relevance = [_RELEVANCE * sentence.score for sentence in offered]
-    best = int(np.argmax(np.sum([likeness, shared, relevance], axis=0)))
-    has = frozenset(fact for fact in claimed if known.has(fact))
-    counted = [fact for fact in claimed if fact.kind != "name"]
-    missing = sum(fact not in has for fact in counted) / (len(counted) or 1)
-    found = cite.support(part.text, _passage(evidence), max(likeness), missing)
-    return _Match(support=found, best=best, has=has)
-
-
 def _right(claim: _Claim) -> tuple[int, ...]:
     matches = claim.matches
     known = tuple(marker for marker in claim.part.markers if marker in matches)
-    best = max(matches, key=lambda marker: matches[marker].support.probability)
-    surest = matches[best].support.probability
-    good = tuple(m for m in known if matches[m].support.probability >= SUPPORTED)
+    good = tuple(marker for marker in known if matches[marker].supported)
     if good:
-        clearly = surest >= CLEARLY + max(matches[m].support.probability for m in good)
-        return (best,) if clearly else _with_numbers(claim, good)
+        nearest = max(
+            (marker for marker, match in matches.items() if match.supported),
+            key=lambda marker: matches[marker].nearness,
+        )
+        nearness = max(matches[marker].nearness for marker in good)
+        clearly = matches[nearest].nearness >= nearness + _CLEARLY
+        return _with_numbers(claim, (nearest,) if clearly else good)
+    best = max(matches, key=lambda marker: matches[marker].probability)
     # A number that stands in one source and not in the cited one says which was meant, however
     # little else of a short sentence does.
-    numbers_tell = not matches[best].support.missing and all(
-        matches[marker].support.missing for marker in known
-    )
-    if surest >= (SUPPORTED if known else SURELY_SUPPORTED) or (known and numbers_tell):
-        return _with_numbers(claim, (best,))
-    return known
+    numbers_tell = not matches[best].missing and all(matches[marker].missing for marker in known)
+    sure = matches[best].probability >= (SUPPORTED if known else _SURELY)
+    return _with_numbers(claim, (best,)) if sure or (known and numbers_tell) else known
 
 
 def _with_numbers(claim: _Claim, markers: tuple[int, ...]) -> tuple[int, ...]:
     """Return the markers, and those that bear out the rest of what is counted in the sentence."""
-    for marker in sorted(claim.matches, key=lambda m: -claim.matches[m].support.probability):
+    for marker in sorted(claim.matches, key=lambda m: -claim.matches[m].probability):
         lacking = claim.lacks(markers)
         if marker not in markers and lacking & claim.matches[marker].has:
             markers = (*markers, marker)
@@ -292,7 +250,7 @@ def _sentences(
 def _is_supported(claim: _Claim, markers: Sequence[int]) -> bool:
     if claim.lacks(markers):
         return False
-    return any(claim.matches[marker].support.probability >= SUPPORTED for marker in markers)
+    return any(claim.matches[marker].supported for marker in markers)
 
 
 def _citation(part: AnswerSentence, marker: int, claim: _Claim, selection: Selection) -> Citation:
@@ -306,7 +264,7 @@ def _citation(part: AnswerSentence, marker: int, claim: _Claim, selection: Selec
         sentence=part.text,
         quote=chunk.text[span.start - chunk.start : span.end - chunk.start],
         span=span,
-        supported=match.support.probability >= SUPPORTED and not claim.made_up,
+        supported=match.supported and not claim.made_up,
     )
 
 
@@ -317,6 +275,8 @@ def _quoted(part: AnswerSentence, offered: Sequence[EvidenceSentence], best: int
     have = said & set(terms(offered[best].text))
     for at in (best - 1, best + 1):
         if not 0 <= at < len(offered) or not _touch(offered[at].span, span):
+            continue
+        if at > best and asks(offered[at].text):
             continue
         more = said & set(terms(offered[at].text)) - have
         if len(more) >= _WIDER * len(said) and more:

@@ -28,6 +28,11 @@ from wenqu.protocols._reading import (
     Sample,
     SourceFile,
 )
+from wenqu.protocols._sequences import (
+    Entry,
+    Room,
+    Sequences,
+)
 from wenqu.protocols._stores import (
     AnswerStore,
     ChangeLog,
@@ -52,6 +57,7 @@ __all__ = [
     "ConversationStore",
     "DocumentStore",
     "Embedder",
+    "Entry",
     "GateStore",
     "Index",
     "IndexState",
@@ -62,8 +68,10 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "Reranker",
+    "Room",
     "Sample",
     "Scored",
+    "Sequences",
     "SourceFile",
     "StoredGate",
     "StoredVersion",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -31,8 +31,7 @@ class Change:
     vectors: NDArray[np.float16]
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A chunk id and its score by one engine, with the chunk's language where that is known."""
 
     chunk_id: str
@@ -46,10 +45,13 @@ class LexicalHits:
 
     ``limit`` is the most that any text could score for the question: the sum over its terms of
     idf · (k1 + 1). How near the best hit comes to it says how much of the question it covers.
+    ``named`` is the share of it, 0 … 1, that a text in other letters than the question's can have:
+    that of names, which are looked up by their sound.
     """
 
     hits: Sequence[Scored]
     limit: float
+    named: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,9 @@ class KnowledgeBaseStore(Protocol):
             NotFoundError: There is none of that name.
         """
 
+    async def settings_of(self, kb: int) -> KnowledgeBaseSettings:
+        """Return its own settings without counting anything; none where there is no such one."""
+
     async def ids(self) -> Mapping[str, int]:
         """Return the ids of all by name, in the order of names, without counting anything."""
 

@@ -37,12 +37,14 @@ _COMMON_NAMES = ("readme", "index")
 
 _WIDE = "\u2e80-\u303f\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff60"
 _SHARED = "\u2018-\u201d\u2014\u2026"  # quotes and dashes that both languages use
-_WIDE_LINE_END = re.compile(
-    rf"(?:(?<=[{_WIDE}])[^\S\n]*\n\s*(?=[{_WIDE}{_SHARED}])|(?<=[{_SHARED}])[^\S\n]*\n\s*(?=[{_WIDE}]))"
-)
-_WIDE_GAP = re.compile(rf"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
+_WIDE_LINE_END = re.compile(rf"[{_WIDE}][{_WIDE}{_SHARED}]|[{_SHARED}][{_WIDE}]")
+_WIDE_GAP = re.compile(rf" (?<=[{_WIDE}] ) *(?=[{_WIDE}])")  # a space first: found sooner
 _WIDE_PAIR = re.compile(rf"(?<=[{_WIDE}]) *(?=[{_WIDE}])")
 _LETTER_SPACED = re.compile(rf"(?:[{_WIDE}] +)+[{_WIDE}]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+# What most blocks are made of, which ``normalize`` changes nothing in: no spaces at line ends.
+_SURE = "[!-~\u3001-\u3029\u4e00-\u9fff\uff01-\uff5e]+"
+_PLAIN = re.compile(f"{_SURE}(?: {_SURE})*")
 _SPREAD_SHARE = 0.25
 _SPREAD_GAPS = 4
 _OUTER_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
@@ -50,7 +52,14 @@ _OUTER_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
 
 def join_lines(text: str) -> str:
     """Join the lines of running text: nothing between two Chinese characters, else one space."""
-    return " ".join(_WIDE_LINE_END.sub("", text).split())
+    joined = ""
+    for line in text.split("\n"):
+        words = " ".join(line.split())
+        if not words:
+            continue
+        apart = joined and not _WIDE_LINE_END.match(joined[-1] + words[0])
+        joined += f" {words}" if apart else words
+    return joined
 
 
 def unspaced(line: str) -> str:
@@ -73,7 +82,7 @@ def collapse(text: str) -> str:
 
 def only_text(text: str) -> bool:
     """Say whether there is a letter or a digit of any script in ``text``."""
-    return any(character.isalnum() for character in text)
+    return _LETTER_OR_DIGIT.search(text) is not None
 
 
 def table_row(cells: Iterable[str]) -> str:
@@ -110,6 +119,7 @@ class DocumentBuilder:
         self._parts: list[str] = []
         self._blocks: list[Block] = []
         self._headings: list[tuple[int, str]] = []
+        self._path: tuple[str, ...] = ()
         self._all_headings: list[tuple[int, str]] = []
         self._length = 0
 
@@ -122,8 +132,10 @@ class DocumentBuilder:
             return
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
+        self._path = tuple(above for _, above in self._headings)
         self._append(title, BlockKind.HEADING, page, box)
         self._headings.append((level, title))
+        self._path += (title,)
         self._all_headings.append((level, title))
 
     def add(
@@ -135,13 +147,14 @@ class DocumentBuilder:
         box: Box | None = None,
     ) -> None:
         """Add a block below the headings in force; one without a letter or digit is left out."""
-        body = _OUTER_BLANK_LINES.sub("", normalize(text))
+        body = text if _PLAIN.fullmatch(text) else normalize(text).strip()
         if not only_text(body):
             return
-        # Fenced in every format: a chunk, a prompt and a quote then show what is code.
-        code = kind is BlockKind.CODE
-        fence = "~~~" if "```" in body else "```"
-        self._append(f"{fence}\n{body}\n{fence}" if code else body.strip(), kind, page, box)
+        if kind is BlockKind.CODE:
+            # Fenced in every format: a chunk, a prompt and a quote then show what is code.
+            fence = "~~~" if "```" in body else "```"
+            body = f"{fence}\n{_OUTER_BLANK_LINES.sub('', normalize(text))}\n{fence}"
+        self._append(body, kind, page, box)
 
     def include(self, document: Document, name: str, level: int = 1) -> None:
         """Add a whole document as a section headed ``name``.
@@ -149,12 +162,12 @@ class DocumentBuilder:
         Its pages and boxes are not this document's, so they are dropped.
         """
         self.heading(name, level)
-        above = tuple(title for _, title in self._headings)
         for block in document.blocks:
             text = document.text[block.span.start : block.span.end]
-            self._append(text, block.kind, None, None, above + block.heading)
+            self._append(text, block.kind, None, None, block.heading)
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
+        self._path = tuple(above for _, above in self._headings)
 
     def leave_out(self, name: str) -> None:
         """Keep in the meta that a part called ``name`` could not be read."""
@@ -210,7 +223,7 @@ class DocumentBuilder:
         kind: BlockKind,
         page: int | None,
         box: Box | None,
-        heading: tuple[str, ...] | None = None,
+        below: tuple[str, ...] = (),
     ) -> None:
         start = self._length + (len(_GAP) if self._parts else 0)
         self._parts.append(text)
@@ -221,7 +234,7 @@ class DocumentBuilder:
             Block(
                 span=Span(start=start, end=self._length),
                 kind=kind,
-                heading=tuple(title for _, title in self._headings) if heading is None else heading,
+                heading=self._path + below,
                 page=page,
                 box=box,
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wenqu.errors import ReadError
 from wenqu.protocols import ReadOptions
 from wenqu.readers.unpack import Member
-from wenqu.types import Block, Document
+from wenqu.types import Block, BlockKind, Box, Document, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,8 @@ __all__ = ["ALIVE", "OUT_OF_MEMORY", "READY", "Request", "reply_bytes", "reply_o
 READY = b'"ready"'
 ALIVE = b'"alive"'
 OUT_OF_MEMORY = b'"memory"'
+
+_KINDS = {kind.value: kind for kind in BlockKind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +72,9 @@ def reply_bytes(reply: Document | ReadError | Sequence[Member]) -> bytes:
     if isinstance(reply, ReadError):
         return _dump({"error": _error(reply)})
     if isinstance(reply, Document):
-        blocks = [block.to_row() for block in reply.blocks]
         fields = ("id", "source", "title", "text", "language", "version")
         told = {name: getattr(reply, name) for name in fields}
+        blocks = _columns(reply.blocks)
         return _dump({"document": {**told, "blocks": blocks, "meta": dict(reply.meta)}})
     members = [
         {
@@ -96,7 +98,7 @@ def reply_of(data: bytes) -> Document | ReadError | list[Member]:
         return _error_of(told["error"])
     if "document" in told:
         fields = dict(told["document"])
-        fields["blocks"] = tuple(Block.from_row(row) for row in fields["blocks"])
+        fields["blocks"] = _blocks(fields["blocks"])
         return Document(**fields)
     return [
         Member(
@@ -106,6 +108,39 @@ def reply_of(data: bytes) -> Document | ReadError | list[Member]:
         )
         for one in told["members"]
     ]
+
+
+def _columns(blocks: Sequence[Block]) -> dict[str, list[Any]]:
+    """Return the blocks by columns: a book has ten thousand, and few paths of headings."""
+    numbers: dict[tuple[str, ...], int] = {}
+    return {
+        "starts": [block.span.start for block in blocks],
+        "ends": [block.span.end for block in blocks],
+        "kinds": [block.kind.value for block in blocks],
+        "path_numbers": [numbers.setdefault(block.heading, len(numbers)) for block in blocks],
+        "paths": list(numbers),
+        "pages": [block.page for block in blocks],
+        "boxes": [
+            (box.left, box.top, box.right, box.bottom) if (box := block.box) else None
+            for block in blocks
+        ],
+    }
+
+
+def _blocks(columns: dict[str, list[Any]]) -> tuple[Block, ...]:
+    """Return the blocks that ``_columns`` was called on."""
+    paths = [tuple(path) for path in columns["paths"]]
+    names = ("starts", "ends", "kinds", "path_numbers", "pages", "boxes")
+    return tuple(
+        Block(
+            span=Span(start=start, end=end),
+            kind=_KINDS[kind],
+            heading=paths[path],
+            page=page,
+            box=Box(left=box[0], top=box[1], right=box[2], bottom=box[3]) if box else None,
+        )
+        for start, end, kind, path, page, box in zip(*(columns[n] for n in names), strict=True)
+    )
 
 
 def _error(error: ReadError) -> dict[str, Any]:

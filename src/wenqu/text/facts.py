@@ -19,7 +19,7 @@ from wenqu.text.tokenize import terms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Fact", "Known", "facts", "missing_share"]
+__all__ = ["Fact", "Known", "altered", "facts", "lists_as_many", "missing_share"]
 
 _VERSION = re.compile(r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w.])")
 _MEASURES = (
@@ -49,6 +49,10 @@ _NO_PLACES = frozenset(
     南部 北部 城区 地区 内地 本地 当地 国家 世界 全国 海外
     """.split()  # noqa: SIM905
 )
+_WORD_AFTER = re.compile(r"[ -]?([%°℃]|[^\W\d_a-zA-Z]|[a-zA-Z]+)")
+_WORD_BEFORE = re.compile(r"([^\W\d_a-zA-Z]|[a-zA-Z]+)[ -]?$")
+_JOINED = re.compile(r"\s*,\s*(?:and|or)\s+|\s+(?:and|or)\s+|\s*[,、和与及]\s*", re.IGNORECASE)
+_NO_DATE = (0, 0, 0)
 _LONG_NAME = 3
 _LONGEST_UNIT = 4
 _SHORTEST_CERTAIN = 3  # 二〇二四, 两千万
@@ -150,6 +154,41 @@ def missing_share(sentence: str, passage: str) -> float:
     counted = [fact for fact in facts(sentence) if fact.kind != "name"]
     known = Known(passage) if counted else None
     return sum(not known.has(fact) for fact in counted) / len(counted) if known else 0.0
+
+
+def altered(said: str, fact: Fact, passage: str) -> bool:
+    """Say whether a passage has another number or date where a sentence has this one.
+
+    That is, between the same words (the word after it, or the one before where none follows), where
+    the passage does not have this one too. One that the sentence has elsewhere is no other.
+    """
+    said, passage = (unicodedata.normalize("NFKC", text) for text in (said, passage))
+    place, known = _place(said, fact), Known(said)
+    offered = facts(passage)
+    if not place or any(fact.values and fact.values[0] in other.date for other in offered):
+        return False
+    there = [
+        other for other in offered if other.kind == fact.kind and _place(passage, other) == place
+    ]
+    same = any(
+        set(fact.values) & set(other.values) or fact.date == other.date != _NO_DATE
+        for other in there
+    )
+    return not same and any(not known.has(other) for other in there)
+
+
+def lists_as_many(said: str, fact: Fact) -> bool:
+    """Say whether a number is that of the things that a sentence lists: ``A and B are the two``."""
+    return fact.kind == "number" and fact.values[0] == len(_JOINED.findall(said)) + 1 > 1
+
+
+def _place(text: str, fact: Fact) -> str:
+    """Return the word or unit after a fact, else the word before it; nothing where it is alone."""
+    before, found, after = text.partition(fact.text)
+    if follows := _WORD_AFTER.match(after):
+        return f"… {follows[1].casefold()}"
+    precedes = _WORD_BEFORE.search(before) if found else None
+    return f"{precedes[1].casefold()} …" if precedes else ""
 
 
 def _is_claim(text: str, number: Number) -> bool:

@@ -7,7 +7,8 @@ matched little but common words. So a Chinese question over English documents is
 and an exact part number by its letters. docs/adr/0005-fusion.md has the measurements.
 
 A candidate in another language than the question's cannot have its words. That it has none says
-nothing against it, so its lexical score is guessed from its dense one.
+nothing against it, so its lexical score is guessed from its dense one, but for the share of the
+question that is names: those are looked up by their sound.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FULL_COVERAGE = 0.5
 
 The limit itself is out of reach: it takes endless repetition of each term.
 """
-_GUESS = 0.7
+_GUESS = 0.85
 """What a candidate in another language is granted of the lexical score that its meaning promises.
 
 1 treats it as if it had the words; 0 ranks it behind whatever shares a year with the question.
@@ -42,6 +43,7 @@ def fuse(
     lexical_weight: float,
     lexical_limit: float | None = None,
     foreign: Collection[str] = (),
+    named: float = 0.0,
 ) -> dict[str, float]:
     """Return a score between 0 and 1 for each candidate of either side, best first.
 
@@ -53,6 +55,7 @@ def fuse(
         lexical_limit: The most BM25 that any text could get for this question; None where the
             engine cannot say, and then the best candidate counts in full.
         foreign: The candidates in another language than the question's.
+        named: Share of the limit that those can reach, for they may have the question's names.
     """
     best = max(lexical.values(), default=0.0)
     covered = coverage(lexical, lexical_limit)
@@ -60,7 +63,7 @@ def fuse(
     spread = max(dense.values(), default=0.0) - low
     lexical_unit = covered / best if best > 0 else 0.0
     dense_unit = 1 / spread if spread > 0 else 0.0
-    guess = _GUESS * covered
+    guess = _GUESS * covered * (1 - named)
 
     def score(candidate: str) -> float:
         words = lexical_unit * lexical.get(candidate, 0.0)

@@ -7,6 +7,7 @@ Nothing here imports anything heavy, so that any module may import it.
 
 from __future__ import annotations
 
+from wenqu.choices import MAX_CHUNK_OVERLAP, MAX_CHUNK_TOKENS, MIN_CHUNK_TOKENS, ChunkStrategy
 from wenqu.types._answers import (
     Answer,
     AnswerEvent,
@@ -24,15 +25,12 @@ from wenqu.types._answers import (
     Usage,
 )
 from wenqu.types._documents import (
-    MAX_CHUNK_OVERLAP,
-    MAX_CHUNK_TOKENS,
-    MIN_CHUNK_TOKENS,
+    MAX_PROMPT_TOKENS,
     Block,
     BlockKind,
     Box,
     Chunk,
     Chunking,
-    ChunkStrategy,
     Document,
     DocumentInfo,
     KnowledgeBase,
@@ -57,6 +55,7 @@ from wenqu.types._search import (
 __all__ = [
     "MAX_CHUNK_OVERLAP",
     "MAX_CHUNK_TOKENS",
+    "MAX_PROMPT_TOKENS",
     "MIN_CHUNK_TOKENS",
     "Answer",
     "AnswerEvent",

@@ -8,6 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from wenqu.choices import ChunkStrategy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -150,25 +152,11 @@ class DocumentInfo:
     characters: int = 0
 
 
-MIN_CHUNK_TOKENS = 32
+MAX_PROMPT_TOKENS = 1000
+"""Longest own instructions of a knowledge base, as ``text.memory.tokens_of`` counts.
 
-
-MAX_CHUNK_TOKENS = 500
-"""What the embedder reads, less what tells it where the text is from."""
-
-
-MAX_CHUNK_OVERLAP = 250
-
-
-class ChunkStrategy(StrEnum):
-    """How a document is cut into chunks; ``text.chunk`` says what each one does."""
-
-    AUTO = "auto"
-    HEADING = "heading"
-    SENTENCE = "sentence"
-    RECURSIVE = "recursive"
-    CHARACTER = "character"
-    TABLE = "table"
+With the rules, evidence and an answer they fit the context of the smallest local model in use.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,11 +202,16 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeBaseSettings:
-    """What one knowledge base does otherwise than the general settings say; None follows them."""
+    """What one knowledge base does otherwise than the general settings say; None follows them.
+
+    ``prompt`` is what its operator tells the chat model before each question to it, beside the
+    rules that every answer follows.
+    """
 
     chunk_strategy: ChunkStrategy | None = None
     chunk_tokens: int | None = None
     chunk_overlap: int | None = None
+    prompt: str | None = None
 
     def chunking(self, general: Chunking) -> Chunking:
         """Return how its documents are cut, where ``general`` holds for what it does not say."""

@@ -56,7 +56,7 @@ class MailReader:
         readers: Returns the readers to choose from for attachments.
     """
 
-    name = "mail/1"
+    name = "mail/2"
 
     def __init__(self, readers: Callable[[], Sequence[Reader]]) -> None:
         self._readers = readers

@@ -112,6 +112,18 @@ def document(
     return builder.build(title=mail.subject)
 
 
+def _head(mail: Mail) -> Iterator[str]:
+    """Yield what a mail program shows above a message."""
+    for name, value in mail.head:
+        yield f"{name}: {value}"
+    if mail.subject.strip():
+        yield f"Subject: {mail.subject}"
+    if mail.date:
+        yield f"Date: {mail.date.isoformat(sep=' ', timespec='minutes')}"
+    if names := [one.name for one in mail.attached if one.name and not one.inline]:
+        yield f"Attachments: {'; '.join(names)}"
+
+
 class _Writer:
     """Writes messages into a document. ``said`` counts the characters of bodies and files."""
 
@@ -131,10 +143,7 @@ class _Writer:
     def write(self, mail: Mail, level: int, depth: int) -> None:
         """Add a message below a heading of ``level``."""
         self._builder.heading(mail.subject, level)
-        head = [f"{name}: {value}" for name, value in mail.head]
-        if mail.date:
-            head.append(f"Date: {mail.date.isoformat(sep=' ', timespec='minutes')}")
-        self._builder.add("\n".join(head))
+        self._builder.add("\n".join(_head(mail)))
         if mail.sealed:
             self.sealed = True
             self._builder.leave_out("(encrypted)")

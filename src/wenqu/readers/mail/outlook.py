@@ -70,7 +70,7 @@ class OutlookReader:
         readers: Returns the readers to choose from for attachments.
     """
 
-    name = "outlook/1"
+    name = "outlook/2"
 
     def __init__(self, readers: Callable[[], Sequence[Reader]]) -> None:
         self._readers = readers

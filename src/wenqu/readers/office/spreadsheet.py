@@ -2,7 +2,8 @@
 
 Cells show what their reader sees: numbers through their formats, the last values of formulas,
 dates as ISO 8601. Hidden sheets are read too: they are part of what the file says, and people keep
-lists in them. Comments, text boxes, charts and diagrams follow the sheet that they are on.
+lists in them. Comments, text boxes, charts and diagrams follow the sheet that they are on; where
+the workbook takes data from comes last.
 Source: ECMA-376-1:2016, part 18 (SpreadsheetML).
 """
 
@@ -18,12 +19,14 @@ from wenqu.errors import ReadError
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.attachments import Attachments
 from wenqu.readers.builder import DocumentBuilder, collapse, file_stem
+from wenqu.readers.office.connections import data_sources
 from wenqu.readers.office.drawing import add_graphic, alt_text, elements, paragraphs
 from wenqu.readers.office.embedded import ole_payload
 from wenqu.readers.office.grid import Grid
 from wenqu.readers.office.numberformat import BUILT_IN, display
 from wenqu.readers.office.ooxml import SalvagedPackage, local, pieces
 from wenqu.readers.office.package import attribute, note_core_properties
+from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SpreadsheetReader"]
 
+_MAIN = "xl/workbook.xml"
 _CELL = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _MAX_KNOWN = 50_000  # numbers whose text is kept for when they come again
@@ -51,7 +55,7 @@ class SpreadsheetReader:
         readers: Returns the readers of files that are embedded in a workbook.
     """
 
-    name = "xlsx/1"
+    name = "xlsx/2"
 
     def __init__(self, readers: Callable[[], Sequence[Reader]] = tuple) -> None:
         self._attachments = Attachments(readers)
@@ -84,6 +88,9 @@ class SpreadsheetReader:
         for name, part in book.chartsheets:
             for drawing in package.related(part, "drawing"):
                 _add_drawing(package, drawing, _Section(builder, name))
+        if found := data_sources(package, package.main(_MAIN)):
+            lines = "\n".join(f"- {place}" for place in found)
+            _Section(builder, "Connections").begin().add(lines, BlockKind.LIST)
         title = note_core_properties(package, builder)
         return package.build(builder, source, title or file_stem(source))
 
@@ -114,7 +121,7 @@ class _Workbook:
 
     @classmethod
     def of(cls, package: SalvagedPackage, source: str, options: ReadOptions) -> _Workbook:
-        part = package.main("xl/workbook.xml")
+        part = package.main(_MAIN)
         root = package.salvage(part)
         relations = package.relations(part)
         sheets: dict[str, list[tuple[str, str]]] = {"worksheet": [], "chartsheet": []}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wenqu.protocols import ReadOptions, Sample
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
     from wenqu.readers.pages.ocr import Recognizer
     from wenqu.types import Document
 

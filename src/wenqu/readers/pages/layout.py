@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
@@ -18,22 +17,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from wenqu.readers.builder import join_lines, unspaced
 from wenqu.readers.markup.text import chinese_heading_level
 from wenqu.readers.pages.layout_columns import columns
+from wenqu.readers.pages.layout_rows import rows
 from wenqu.readers.pages.layout_tables import aligned_table
 from wenqu.types import BlockKind, Box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from wenqu.readers.pages.layout_rows import Line
 
 __all__ = [
     "BULLET",
     "NUMBERED",
-    "RIGHT_TO_LEFT",
-    "Line",
     "PageBlock",
     "is_bold",
     "page_blocks",
     "row_blocks",
-    "rows",
     "without_running_lines",
 ]
 
@@ -43,17 +42,19 @@ _RUNNING_SHARE = 0.3
 _NEAR_PAGES = 2  # a chapter's name stands on each page of the chapter, or on each other one
 _SAME_SIZE = 0.12
 _SORT_LIMIT = 2000
+_LIKE_OTHERS = 4  # gaps between lines that a page has of its own, at least
 _RUNNING_TEXT = 8  # in font sizes: as wide as running text, wider than a label or a formula
-_CELL_GAP = 1.5  # in font sizes: wider than any word space, also of justified lines
-_WORD_GAP = 0.12
-_SCRIPT = 0.85  # of the font size: smaller signs are raised or lowered
+_LIMITS = 3  # a sum with what stands above and below it
+_BESIDE = 1.5  # in font sizes: parts of a formula stand nearer
+_SCRIPT = 0.85  # of the font size: smaller signs are limits of a sum
 _NOTE_SIZE = 0.93  # footnotes are set smaller than the text, by this much at least
 _BOLD = re.compile(r"bold|black|heavy|semib|simhei|黑体|-b\b", re.IGNORECASE)
 BULLET = re.compile(r"\s*(?:[•●■◆▪‣·○]\s*|[-–—*]\s+|\(?\d{1,2}[.)）、]\s*(?!\d)|[（(][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")  # fmt: skip  # noqa: E501
 # “1 引言”, “3.1 Method”; “1. …” is as often an item of a list.
 NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,3})\s+[^\W\d_][^\d。！？；;|]{1,38}\Z")
-_STOP = re.compile(r"[。！？；.!?;:：…”]\s*\Z")
-_HARD_HYPHEN = re.compile(r"(?<=[a-z])-\Z")
+_WORDS = re.compile(r"[\u4e00-\u9fff]{2}|[a-z]{5}")  # which the signs of a formula are not
+_STOPS = frozenset("。！？；.!?;:：…”")
+_HARD_HYPHEN = re.compile(r"-\Z(?<=[a-z]-)")  # the sign first: found sooner
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"\b[ivxlc]+\b")
 _PAGE_NUMBER = re.compile(
@@ -61,33 +62,13 @@ _PAGE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}\b|[*†‡§①-⑳]|[\[［【（(]\d{1,3}[\]］】）)])")
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
-class Line(NamedTuple):
-    """One drawn line; a tab in its text is a gap wide enough to part two cells.
+class PageBlock(NamedTuple):
+    """Lines that belong together, joined.
 
-    A named tuple, as there are hundreds on a page, and a frozen dataclass takes four times as long.
-
-    ``stops`` are the left and right ends of the cells, where there is more than one. A ``table`` is
-    a whole one, its text already Markdown.
+    ``size`` and ``bold`` are of its first line; the size of a formula is its largest.
     """
-
-    text: str
-    left: float
-    right: float
-    top: float
-    bottom: float
-    size: float
-    font: str
-    page_height: float
-    stops: tuple[tuple[float, float], ...] = ()
-    table: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageBlock:
-    """Lines that belong together, joined; ``size`` and ``bold`` are of its first line."""
 
     text: str
     kind: BlockKind
@@ -134,20 +115,29 @@ def _running_key(line: Line) -> tuple[bool, str] | None:
 
 def page_blocks(lines: Sequence[Line], page: int) -> list[PageBlock]:
     """Return one page's blocks in reading order."""
-    return row_blocks(rows(lines), page)
+    return next(row_blocks([rows(lines)], page))
 
 
-def row_blocks(made: Sequence[Line], page: int) -> list[PageBlock]:
-    """Return the blocks of a page whose lines are whole already, as ``rows`` makes them."""
-    ordered = _in_reading_order(columns(made))
-    typical = _typical_gap(ordered)
-    groups: list[list[Line]] = []
-    for row in ordered:
-        if groups and _continues(groups[-1], row, typical):
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return _notes_last([_block(group, page) for group in groups])
+def row_blocks(pages: Sequence[Sequence[Line]], first: int = 1) -> Iterator[list[PageBlock]]:
+    """Yield the blocks of each page, its lines being whole already, as ``rows`` makes them.
+
+    Args:
+        pages: They are taken to be set alike: a page of few lines goes by the others.
+        first: The number of the first one.
+    """
+    ordered = [_in_reading_order(columns(made)) for made in pages]
+    gaps = [_gaps(page) for page in ordered]
+    usual = [gap for found in gaps for gap in found]
+    known = [median(usual)] * _LIKE_OTHERS if usual else []
+    for number, (page, found) in enumerate(zip(ordered, gaps, strict=True), first):
+        typical = max(median([*found, *known]), 0.0) if known else 0.0
+        groups: list[list[Line]] = []
+        for row in page:
+            if groups and _continues(groups[-1], row, typical):
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        yield _notes_last([_block(group, number) for group in groups])
 
 
 def _notes_last(blocks: list[PageBlock]) -> list[PageBlock]:
@@ -183,15 +173,14 @@ def _below(other: PageBlock, block: PageBlock, body: float) -> bool:
     )
 
 
-def _typical_gap(ordered: list[Line]) -> float:
-    """Return the usual white between two lines of running text; labels and formulas say nothing."""
+def _gaps(ordered: list[Line]) -> list[float]:
+    """Return the white between lines of running text; labels and formulas say nothing of it."""
     running = [row for row in ordered if row.right - row.left >= _RUNNING_TEXT * row.size]
-    gaps = [
+    return [
         below.top - above.bottom
         for above, below in pairwise(running)
         if above.top < below.top < above.bottom + above.size * 1.5 and _beside(above, below)
     ]
-    return max(median(gaps), 0.0) if gaps else 0.0
 
 
 def _beside(one: Line, other: Line) -> bool:
@@ -201,7 +190,13 @@ def _beside(one: Line, other: Line) -> bool:
 def _continues(group: list[Line], line: Line, typical: float) -> bool:
     """Say whether ``line`` goes on with the block that ``group`` is so far."""
     last = group[-1]
-    if line.table or last.table or abs(line.size - last.size) > last.size * _SAME_SIZE:
+    if line.table or last.table:
+        return False
+    if not _WORDS.search(line.text):
+        for before in group[-_LIMITS:]:
+            if _of_one_formula(before, line):
+                return True
+    if abs(line.size - last.size) > last.size * _SAME_SIZE:
         return False
     gap = line.top - last.bottom
     cells = bool(last.stops and line.stops)
@@ -212,18 +207,36 @@ def _continues(group: list[Line], line: Line, typical: float) -> bool:
     return cells or not _begins_anew(group, line)
 
 
+def _of_one_formula(last: Line, line: Line) -> bool:
+    """Say whether ``line`` stands beside ``last``, or is a limit of it, and both are formulas."""
+    size = last.size if last.size > line.size else line.size  # noqa: FURB136  # a call costs more
+    near = _BESIDE * size
+    if line.top >= last.bottom + near or last.top >= line.bottom + near:
+        return False
+    if line.left >= last.right + near or last.left >= line.right + near:
+        return False
+    if last.stops or line.stops or _WORDS.search(last.text) or _WORDS.search(line.text):
+        return False
+    shared = min(last.bottom, line.bottom) - max(last.top, line.top)
+    if shared > (line.bottom - line.top) * 0.3:
+        return True
+    return min(last.size, line.size) < size * _SCRIPT
+
+
 def _begins_anew(group: list[Line], line: Line) -> bool:
     """Say whether ``line`` begins a block for what it says or where it stands in its column."""
     last = group[-1]
-    if BULLET.match(line.text) or any(chinese_heading_level(x.text) for x in (last, line)):
+    if BULLET.match(line.text) or chinese_heading_level(line.text):
+        return True
+    if chinese_heading_level(last.text):
         return True
     if len(group) == 1 and NUMBERED.match(last.text) and last.right < line.right - 2 * last.size:
         return True
     if is_bold(line.font) != is_bold(last.font) and len(group) == 1:
         return not last.stops
-    short = last.right < max(member.right for member in group) - 2 * last.size
+    short = last.right < max([member.right for member in group]) - 2 * last.size
     indented = line.left > last.left + 1.2 * line.size
-    return bool(_STOP.search(last.text)) and (short or indented)
+    return (short or indented) and last.text.rstrip()[-1:] in _STOPS
 
 
 @lru_cache(maxsize=512)
@@ -250,14 +263,17 @@ def _in_reading_order(drawn: list[Line]) -> list[Line]:
     above &= left < right[:, None]
     if not np.tril(above, -1).any():
         return drawn
-    # Being above has no cycles (middles only go down), so some row always waits for no other.
-    waits = above.sum(axis=0)
+    # What each row waits for, as the bits of a number. Being above has no cycles (middles only go
+    # down), so some row always waits for no other.
+    bits = np.packbits(above.T, axis=1, bitorder="little")
+    waits = [int.from_bytes(row.tobytes(), "little") for row in bits]
+    left_over, missing = list(range(len(drawn))), (1 << len(drawn)) - 1
     ordered: list[Line] = []
-    for _ in drawn:
-        chosen = int(np.argmax(waits == 0))
+    while left_over:
+        chosen = next(at for at in left_over if not waits[at] & missing)
+        left_over.remove(chosen)
+        missing ^= 1 << chosen
         ordered.append(drawn[chosen])
-        waits -= above[chosen]
-        waits[chosen] = -1
     return ordered
 
 
@@ -272,100 +288,32 @@ def _block(group: list[Line], page: int) -> PageBlock:
     return PageBlock(
         text=text,
         kind=kind,
-        box=Box(
-            left=min(line.left for line in group),
-            top=min(line.top for line in group),
-            right=max(line.right for line in group),
-            bottom=max(line.bottom for line in group),
-        ),
-        size=first.size,
+        box=_around(group),
+        size=first.size if _alike(group) else max([line.size for line in group]),
         bold=is_bold(first.font),
         lines=len(group),
         page=page,
     )
 
 
-def rows(lines: Sequence[Line]) -> list[Line]:
-    """Put together the pieces of one line that were drawn apart, with its raised and lowered signs.
-
-    A row has the place and size of its largest piece.
-    """
-    pieces: list[Line] = []
-    made: list[Line] = []
-    for line in lines:
-        if pieces and _same_row(pieces[-1], pieces[-2:][0], line):
-            pieces.append(line)
-            continue
-        if pieces:
-            made.append(_row(pieces))
-        pieces = [line]
-    if pieces:
-        made.append(_row(pieces))
-    return made
+def _alike(group: list[Line]) -> bool:
+    largest = group[0].size * (1 + _SAME_SIZE)
+    return all(line.size <= largest for line in group)
 
 
-def _same_row(last: Line, before: Line, line: Line) -> bool:
-    """Say whether ``line`` goes on with the row that ends with the pieces ``before`` and ``last``.
-
-    It is called for each piece of each page, so it is written to be quick.
-    """
-    main = before if before.size > last.size else last
-    top, bottom, other_top, other_bottom = main.top, main.bottom, line.top, line.bottom
-    foot = bottom if bottom < other_bottom else other_bottom  # noqa: FURB136  # a call costs more
-    head = top if top > other_top else other_top  # noqa: FURB136
-    overlap = foot - head
-    if overlap <= (bottom - top) * 0.5 and overlap <= (other_bottom - other_top) * 0.5:
-        return False
-    if last.table or line.table:
-        return False
-    slack = 0.3 * main.size
-    # Raised and lowered signs stand over one another.
-    small = main.size * _SCRIPT
-    begin = last.left if line.size < small or last.size < small else last.right
-    if line.left >= begin - slack:
-        return True
-    return line.right <= last.left + slack and bool(
-        RIGHT_TO_LEFT.search(line.text) or RIGHT_TO_LEFT.search(last.text)
-    )
-
-
-def _row(pieces: list[Line]) -> Line:
-    if len(pieces) == 1:
-        return pieces[0]
-    last = pieces[0]
-    text = last.text
-    stops = list(last.stops) or [(last.left, last.right)]
-    for line in pieces[1:]:
-        gap = line.left - last.right if line.left >= last.left else last.left - line.right
-        wide = last.size if last.size > line.size else line.size  # noqa: FURB136
-        mine = line.stops or ((line.left, line.right),)
-        if gap > _CELL_GAP * wide:
-            text = f"{text.rstrip()}\t{line.text.lstrip()}"
-            stops.extend(mine)
-        else:
-            spaced = gap <= _WORD_GAP * wide or text[-1:].isspace() or line.text[:1].isspace()
-            text += line.text if spaced else f" {line.text}"
-            ends = (*stops[-1], *mine[0])
-            stops[-1] = (min(ends), max(ends))
-            stops.extend(mine[1:])
-        last = line
-    main = max(pieces, key=lambda piece: (piece.size, len(piece.text)))
-    return Line(
-        text=text,
-        left=min([piece.left for piece in pieces]),
-        right=max([piece.right for piece in pieces]),
-        top=main.top,
-        bottom=main.bottom,
-        size=main.size,
-        font=main.font,
-        page_height=main.page_height,
-        stops=tuple(stops) if len(stops) > 1 else (),
-    )
+def _around(group: list[Line]) -> Box:
+    if len(group) == 1:
+        _, left, right, top, bottom, *_ = group[0]
+        return Box(left=left, top=top, right=right, bottom=bottom)
+    _, lefts, rights, tops, bottoms, *_ = zip(*group, strict=True)
+    return Box(left=min(lefts), top=min(tops), right=max(rights), bottom=max(bottoms))
 
 
 def _flow(group: list[Line]) -> str:
     """Join running lines; a line that ends well before the margin keeps its line end."""
-    margin = max(row.right for row in group)
+    if len(group) == 1:
+        return join_lines(unspaced(group[0].text.replace("\t", "  ").strip()))
+    margin = max([row.right for row in group])
     text = ""
     for at, row in enumerate(group):
         words = unspaced(row.text.replace("\t", "  ").strip())
@@ -375,8 +323,12 @@ def _flow(group: list[Line]) -> str:
             _HARD_HYPHEN.search(words) and group[at + 1].text.lstrip()[:1].islower()
         ):
             text += words[:-1]
-        elif row.right < margin - max(3 * row.size, 0.15 * (margin - row.left)) or row.stops:
+        elif row.stops or (_is_short(row, margin) and not _of_one_formula(row, group[at + 1])):
             text += words + "\v"
         else:
             text += words + "\n"
     return "\n".join(join_lines(part) for part in text.split("\v"))
+
+
+def _is_short(row: Line, margin: float) -> bool:
+    return row.right < margin - max(3 * row.size, 0.15 * (margin - row.left))

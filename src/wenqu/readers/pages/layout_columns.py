@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
 
 __all__ = ["columns"]
 

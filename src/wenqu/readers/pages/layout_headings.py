@@ -128,7 +128,7 @@ def _whole_titles(blocks: Sequence[PageBlock], body: float) -> list[PageBlock]:
                 right=max(last.box.right, block.box.right),
             )
             text = join_lines(f"{last.text}\n{block.text}")
-            whole[-1] = replace(last, text=text, box=box, lines=last.lines + block.lines)
+            whole[-1] = last._replace(text=text, box=box, lines=last.lines + block.lines)
         else:
             whole.append(block)
     return whole

@@ -14,7 +14,7 @@ from wenqu.readers.builder import join_lines, table_row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
 
     Interval = tuple[float, float]
 

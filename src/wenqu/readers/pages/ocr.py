@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from wenqu.protocols import ReadOptions
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
 
     Pixels = NDArray[np.uint8]
 
@@ -257,7 +257,7 @@ def as_lines(
         left: Where on the page the picture begins.
         top: Likewise.
     """
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
 
     usual = median(line.bottom - line.top for line in found) if found else 0.0
     lines = []

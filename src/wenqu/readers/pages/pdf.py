@@ -2,7 +2,7 @@
 
 Lines become blocks by their distance, size and place (``layout``); running heads and feet go;
 headings are what the outline names, and larger or bolder short blocks. Comments, the values of form
-fields and embedded files are read too.
+fields and embedded files are read too; text that nobody sees is not (``pdf_hidden``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wenqu.protocols import ReadOptions, Sample
-    from wenqu.readers.pages.layout import Line, PageBlock
+    from wenqu.readers.pages.layout import PageBlock
+    from wenqu.readers.pages.layout_rows import Line
     from wenqu.types import Document
 
 __all__ = ["PdfReader"]
@@ -42,7 +43,7 @@ _DATE = re.compile(r"\A(?:D:)?(\d{4})(\d{2})?(\d{2})?")
 class PdfReader:
     """Reads PDF files: text layer, recognised pages, comments, fields, embedded files."""
 
-    name = "pdf/2"
+    name = "pdf/3"
 
     def accepts(self, sample: Sample) -> bool:
         """Take what begins as PDF does, whatever its name."""
@@ -157,6 +158,7 @@ class _PdfDocument:
         self._builder.note("pages", str(len(self._pdf)))
         self._builder.note("pages_without_text", _ranges(self._empty))
         self._builder.note("pages_recognized", _ranges(self._recognized))
+        self._builder.note("pages_with_hidden_text", _ranges(sorted(self._layer.hidden.pages)))
         if count < len(self._pdf):
             self._builder.leave_out(f"p. {count + 1}-{len(self._pdf)}")
 
@@ -183,9 +185,8 @@ def _blocks(pages: list[list[Line]], remarks: Sequence[Sequence[PageBlock]]) -> 
         kept = list(pages)
     pages.clear()
     blocks: list[PageBlock] = []
-    for number, lines in enumerate(kept, 1):
-        blocks += row_blocks(lines, number)
-        blocks += remarks[number - 1]
+    for page, said in zip(row_blocks(kept), remarks, strict=True):
+        blocks += (*page, *said)
     return blocks
 
 

@@ -18,7 +18,7 @@ from wenqu.types import BlockKind, Box
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line
 
 __all__ = ["Extras"]
 

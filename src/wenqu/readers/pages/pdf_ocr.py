@@ -16,7 +16,7 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from wenqu.readers.builder import only_text
-from wenqu.readers.pages.layout import Line, rows
+from wenqu.readers.pages.layout_rows import Line, rows
 from wenqu.readers.pages.pdf_text import garbled
 
 if TYPE_CHECKING:

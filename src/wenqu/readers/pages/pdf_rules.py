@@ -15,7 +15,7 @@ from wenqu.readers.pages.layout_tables import markdown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wenqu.readers.pages.layout import Line
+    from wenqu.readers.pages.layout_rows import Line, Pieces
 
 __all__ = ["Rule", "ruled_tables"]
 
@@ -63,21 +63,24 @@ class Rule(NamedTuple):
         )
 
 
-def ruled_tables(pieces: Sequence[Line], rules: Sequence[Rule]) -> tuple[list[Line], int]:
-    """Return the pieces with each table's own put together as one, and the number of tables."""
+def ruled_tables(pieces: Pieces, rules: Sequence[Rule]) -> list[Line] | None:
+    """Return the pieces with each table's own put together as one; None where there is no table."""
     long = [r for r in rules if max(r.right - r.left, r.bottom - r.top) >= _LEAST]
     grids = [grid for group in _connected(long) if (grid := _Grid.of(group))]
+    if not grids:
+        return None
+    lines = pieces.lines()
     taken: dict[int, Line | None] = {}
-    tables = 0
     for grid in grids:
-        inside = [at for at, piece in enumerate(pieces) if at not in taken and grid.holds(piece)]
-        table = grid.read([pieces[at] for at in inside])
+        inside = [at for at, piece in enumerate(lines) if at not in taken and grid.holds(piece)]
+        table = grid.read([lines[at] for at in inside])
         if table is not None:
-            tables += 1
             taken.update(dict.fromkeys(inside))
             taken[inside[0]] = table
-    kept = [taken.get(at, piece) if at in taken else piece for at, piece in enumerate(pieces)]
-    return [piece for piece in kept if piece is not None], tables
+    if not taken:
+        return None
+    kept = [taken.get(at, piece) if at in taken else piece for at, piece in enumerate(lines)]
+    return [piece for piece in kept if piece is not None]
 
 
 def _connected(rules: Sequence[Rule]) -> list[list[Rule]]:

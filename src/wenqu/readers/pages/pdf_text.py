@@ -12,14 +12,18 @@ import ctypes
 import re
 import unicodedata
 from collections import defaultdict
+from functools import partial
+from itertools import chain, pairwise
 from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from wenqu.readers.pages.layout import RIGHT_TO_LEFT, Line, rows
+from wenqu.readers.pages.layout_rows import RIGHT_TO_LEFT, Line, Pieces, rows
+from wenqu.readers.pages.pdf_hidden import Hidden
 from wenqu.readers.pages.pdf_rules import Rule, ruled_tables
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ _ASCENT, _DESCENT = 0.88, 0.2  # of the font size: what a line's box covers abou
 _ODD_SHARE = 0.05
 _GARBLED_SHARE = 0.5
 _WORD_GAP, _WORD_SPACE = 0.12, 0.4  # in font sizes: pieces nearer than a word space are one
+_SLACK = 0.3  # of the font size: so far pieces that touch may overlap
+_TURNS = 2  # characters: fewer may be turned by themselves, as a radical sign is
 _SPACE = 0.25  # of the font size: a space's width, about
 _OVERLAPS = 0.15  # of a page's pieces: more, and their widths are wrong
 _FEW_PAGES, _SAMPLES, _SAMPLED_AGAIN = 100, 6, 32
@@ -46,7 +52,7 @@ _LINE_ENDS = frozenset({0x0A, 0x0D})
 _SPACES = frozenset({0x20, 0xA0, 0x3000})
 _LAST_CONTROL = 0x1F
 _SOFT_HYPHENS = {0x2: "\u00ad", 0xAD: "\u00ad", 0xFFFE: "\u00ad"}
-_SEQUENCE = attrgetter("sequence")
+_SEQUENCE, _TEXT, _BOX, _POINTS = map(attrgetter, ("sequence", "text", "bbox", "font_size"))
 _KANGXI = re.compile(r"[\u2f00-\u2fd5\u2e9f\u2ef3]")
 # Without a map to Unicode an engine echoes bytes: they show as signs that texts hold few of.
 _ODD = re.compile(
@@ -81,37 +87,41 @@ class TextLayer:
     def __init__(self, data: bytes, pdf: Any, password: str | None) -> None:
         self._pdf = pdf
         self.quick: Any = _quick(data, password, len(pdf))
+        self.hidden = Hidden(pdf, data)
         self._shown = _Shown(self.quick, pdf)
 
     def page(self, number: int) -> Page | None:
         """Return page ``number``, from 0; None where it cannot be loaded."""
         page = self._quick_page(number) if self.quick is not None else None
-        page = page or self._sure_page(number)
-        if page is None:
-            return None
-        # A broken matrix puts text at infinity.
-        return page._replace(lines=[line for line in page.lines if isfinite(sum(line[1:6]))])
+        return page or self._sure_page(number)
 
     def _quick_page(self, number: int) -> Page | None:
         """Return the page by pdf_oxide; None where the other engine must look."""
         frame = self._shown.of(number)
         if frame is None or frame[2] - frame[0] < 1 or frame[3] - frame[1] < 1:
             return None
-        page = tried(lambda: _pieces(self.quick, number, frame))
-        if page is None:
+        pieces = tried(lambda: _pieces(self._spans(number, frame), frame))
+        if pieces is None:
             return None
-        text = "".join([line.text for line in page.lines])
+        text = "".join(pieces.texts)
         odd = len(_ODD.findall(text)) + len(RIGHT_TO_LEFT.findall(text))
         if not text or odd > len(text) * _ODD_SHARE:
             return None
-        pieces = _without_radicals(page.lines) if _KANGXI.search(text) else page.lines
-        lines = rows(pieces)
+        if _KANGXI.search(text):
+            pieces = _without_radicals(pieces)
+        lines = pieces.rows()
         if sum([bool(line.stops) for line in lines]) >= _GAPPED_ROWS:
             rules = tried(lambda: _rules(self.quick, number, frame)) or []
-            pieces, tables = ruled_tables(pieces, rules)
-            if tables:
-                lines = rows(pieces)
-        return page._replace(lines=lines)
+            if kept := ruled_tables(pieces, rules):
+                lines = rows(kept)
+        return Page(lines, frame[2] - frame[0], frame[3] - frame[1])
+
+    def _spans(self, number: int, frame: _Frame) -> list[Any]:
+        """Return a page's pieces of text that can be seen, in the order of drawing."""
+        found: list[Any] = self.quick.extract_spans(number)
+        found.sort(key=_SEQUENCE)
+        area = (frame[2] - frame[0]) * (frame[3] - frame[1])
+        return self.hidden.without(self.quick, number, found, area)
 
     def _sure_page(self, number: int) -> Page | None:
         try:
@@ -121,10 +131,12 @@ class TextLayer:
         try:
             text_page = page.get_textpage()
             try:
-                lines = _Lines(page, text_page).read()
+                lines = _Lines(page, text_page, partial(self.hidden.seen, number, page)).read()
             finally:
                 text_page.close()
-            return Page(lines, *page.get_size())
+            # A broken matrix puts text at infinity.
+            sound = [line for line in lines if isfinite(sum(line[1:6]))]
+            return Page(sound, *page.get_size())
         except pdfium.PdfiumError:
             return None
         finally:
@@ -221,60 +233,76 @@ def _said(document: Any, number: int) -> _Frame | None:
     )
 
 
-def _pieces(document: Any, number: int, frame: _Frame) -> Page | None:
-    """Return a page's pieces of text as drawn, those that touch put together.
+def _pieces(found: Sequence[Any], frame: _Frame) -> Pieces | None:
+    """Return the pieces of text that pdf_oxide found, those that touch put together.
 
-    None for turned text, and widths that cannot be: the boxes would be wrong. This
-    runs for each piece of each page, so it is written to be quick.
+    None for turned text, and widths that cannot be: the boxes would be wrong.
     """
-    left, bottom, right, top = frame
-    found = document.extract_spans(number)
-    found.sort(key=_SEQUENCE)
-    pieces: list[Line] = []
-    overlaps = longest = 0
-    text = face = ""
-    size = start = begin = end = base = 0.0
-    height = top - bottom
-    for span in found:
-        x, y, width, _ = box = span.bbox
-        words, points = span.text, span.font_size
-        count = len(words)
-        if count > 2 and span.page_bbox != box:  # noqa: PLR2004  # turned text
-            return None
-        if y == base and points == size and -0.3 * size < (gap := x - end) < _WORD_SPACE * size:
-            spaced = gap > _WORD_GAP * size and not (text[-1:].isspace() or words[:1].isspace())
-            text = f"{text} {words}" if spaced else text + words
-            if count > longest:
-                longest, face = count, _face(span)
+    texts, boxes = list(map(_TEXT, found)), list(map(_BOX, found))
+    lengths = list(map(len, texts))
+    if any(found[at].page_bbox != boxes[at] for at, n in enumerate(lengths) if n > _TURNS):
+        return None
+    numbers = np.fromiter(chain.from_iterable(boxes), float, 4 * len(found))
+    x, y, width, _ = numbers.reshape(-1, 4).T
+    size = np.fromiter(map(_POINTS, found), float, len(found))
+    with np.errstate(all="ignore"):
+        end, em = x + width, size[:-1]
+        gap = x[1:] - end[:-1]
+        level = y[1:] == y[:-1]
+        touch = level & (size[1:] == em) & (gap > -_SLACK * em) & (gap < _WORD_SPACE * em)
+        over = level & ~touch & (x[:-1] < x[1:]) & (gap < -_SLACK * em)
+    if np.count_nonzero(over) > len(found) * _OVERLAPS:
+        return None
+    spaced = [False, *(touch & (gap > _WORD_GAP * em)).tolist()]
+    starts = np.flatnonzero(np.concatenate(([True], ~touch))[: len(found)])
+    runs = pairwise([*starts.tolist(), len(found)])
+    joined, faces = [], []
+    for start, stop in runs:
+        if stop - start == 1:
+            joined.append(texts[start])
+            faces.append(start)
         else:
-            overlaps += y == base and begin < x < end - 0.3 * size
-            if text and not text.isspace():
-                pieces.append(
-                    _piece(text, start - left, end - left, top - base, size, face, height)
-                )
-            text, face, size, base, start, longest = words, _face(span), points, y, x, count
-        begin, end = x, x + width
-    if text and not text.isspace():
-        pieces.append(_piece(text, start - left, end - left, top - base, size, face, height))
-    return None if overlaps > len(found) * _OVERLAPS else Page(pieces, right - left, height)
+            joined.append(_joined(texts[start:stop], spaced[start:stop]))
+            longest = lengths[start:stop]
+            faces.append(start + longest.index(max(longest)))
+    lasts = np.concatenate((starts[1:], [len(found)])) - 1
+    left, bottom, _, top = frame
+    em = size[starts]
+    base = top - y[starts]
+    right = end[lasts] - left
+    for at, text in enumerate(joined):
+        if text[-1:] == " ":  # a box ends with its words
+            right[at] -= (len(text) - len(text.rstrip(" "))) * _SPACE * em[at]
+    places = np.array([x[starts] - left, right, base - _ASCENT * em, base + _DESCENT * em, em])
+    # Text at infinity is a broken matrix's.
+    sound = np.isfinite(places).all(axis=0).tolist()
+    kept = [at for at, text in enumerate(joined) if sound[at] and text and not text.isspace()]
+    return Pieces(
+        texts=[joined[at] for at in kept],
+        places=places[:, kept],
+        font=lambda at: _face(found[faces[kept[at]]]),
+        page_height=top - bottom,
+    )
+
+
+def _joined(texts: Sequence[str], spaced: Sequence[bool]) -> str:
+    """Return pieces that touch as one, with a space between words that stand apart."""
+    if True not in spaced:
+        return "".join(texts)
+    text = texts[0]
+    for words, apart in zip(texts[1:], spaced[1:], strict=True):
+        gap = apart and not (text[-1:].isspace() or words[:1].isspace())
+        text = f"{text} {words}" if gap else text + words
+    return text
 
 
 def _face(span: Any) -> str:
     return f"{span.font_name},Bold" if span.is_bold else str(span.font_name)
 
 
-def _piece(
-    text: str, left: float, right: float, base: float, size: float, font: str, height: float
-) -> Line:
-    top, bottom = base - _ASCENT * size, base + _DESCENT * size
-    if text.endswith(" "):  # a box ends with its words
-        right -= (len(text) - len(text.rstrip(" "))) * _SPACE * size
-    return Line(text, left, right, top, bottom, size, font, height)
-
-
-def _without_radicals(pieces: Sequence[Line]) -> list[Line]:
+def _without_radicals(pieces: Pieces) -> Pieces:
     """Write the signs of radicals, which some fonts map characters to, as the characters."""
-    return [piece._replace(text=_KANGXI.sub(_plain, piece.text)) for piece in pieces]
+    return pieces._replace(texts=[_KANGXI.sub(_plain, text) for text in pieces.texts])
 
 
 def _plain(found: re.Match[str]) -> str:
@@ -323,8 +351,11 @@ def device_box(
 class _Lines:
     """Cuts one page's characters, as pdfium gives them, into lines."""
 
-    def __init__(self, page: Any, text_page: Any) -> None:
+    def __init__(
+        self, page: Any, text_page: Any, seen: Callable[[Any, int, Sequence[float]], bool]
+    ) -> None:
         self._page = page
+        self._seen = seen
         self._text_page = text_page
         self._width, self._height = page.get_size()
         self._lines: list[Line] = []
@@ -376,30 +407,33 @@ class _Lines:
     def _end(self) -> None:
         text = _KANGXI.sub(_plain, "".join(self._text))
         if text.strip() and self._right > self._left:
-            left, top, right, bottom = self._device(self._left, self._right)
-            size, font = self._style()
-            ends = [*self._stops, (self._cell, self._last)] if self._stops else []
-            self._lines.append(
-                Line(
-                    text=text,
-                    left=left,
-                    right=right,
-                    top=top,
-                    bottom=bottom,
-                    size=size,
-                    font=font,
-                    page_height=self._height,
-                    stops=tuple(self._device(*pair)[::2] for pair in ends),
-                )
-            )
+            at = self._at[len(self._at) // 2]
+            size, font = self._style(at)
+            place = (self._left, self._bottom, self._right, self._top, size)
+            if self._seen(self._text_page.raw, at, place):
+                self._lines.append(self._line(text, size, font))
         self._begin()
+
+    def _line(self, text: str, size: float, font: str) -> Line:
+        left, top, right, bottom = self._device(self._left, self._right)
+        ends = [*self._stops, (self._cell, self._last)] if self._stops else []
+        return Line(
+            text=text,
+            left=left,
+            right=right,
+            top=top,
+            bottom=bottom,
+            size=size,
+            font=font,
+            page_height=self._height,
+            stops=tuple(self._device(*pair)[::2] for pair in ends),
+        )
 
     def _device(self, left: float, right: float) -> tuple[float, float, float, float]:
         return device_box(self._page, left, self._bottom, right, self._top)
 
-    def _style(self) -> tuple[float, str]:
-        """Return size in points and font name, by the middle character of the line."""
-        at = self._at[len(self._at) // 2]
+    def _style(self, at: int) -> tuple[float, str]:
+        """Return size in points and font name of a character."""
         matrix, flags = raw.FS_MATRIX(), ctypes.c_int()
         raw.FPDFText_GetMatrix(self._text_page, at, matrix)
         scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0

@@ -1,0 +1,198 @@
+"""What each source tells, and how well that bears out a sentence of an answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wenqu.text import citations as cite
+from wenqu.text.asking import asks, without_questions
+from wenqu.text.facts import Known, altered, facts, lists_as_many
+from wenqu.text.language import detect
+from wenqu.text.tokenize import terms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from wenqu.pipeline.evidence import EvidenceSentence, Selection
+    from wenqu.text.facts import Fact
+    from wenqu.types import Evidence
+
+__all__ = ["SUPPORTED", "Match", "claimed_in", "matches_of", "sources_of"]
+
+SUPPORTED = 0.5
+"""Probability from which a source bears a sentence out."""
+
+_ITEM = re.compile(r"[-*+•]\s")
+_RELEVANCE = 0.5  # of the question's share in the choice of a quote
+_SAME = 0.7  # share of a sentence's words that one which says the same about another number has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one source tells; ``told`` and ``vectors`` have an entry for each of its sentences.
+
+    A sentence that asks tells nothing by itself: its text is empty, its vectors are zero. One that
+    answers it tells both, and has two vectors.
+    """
+
+    offered: Sequence[EvidenceSentence]
+    told: Sequence[str]
+    vectors: NDArray[np.float32]  # sentences x 2 x dimension
+    passage: str
+    known: Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """How well a source bears a sentence out.
+
+    ``probability`` is that it does; where the two are in different languages (``crossed``), a low
+    one says little. ``missing`` is the share of the sentence's numbers and dates that it does not
+    have, ``has`` those facts that it has. ``best`` is which of its sentences is nearest, and
+    ``nearness`` how near, in words and meaning, to sentence and question.
+    """
+
+    probability: float
+    crossed: bool
+    missing: float
+    best: int
+    nearness: float
+    has: frozenset[Fact]
+
+    @property
+    def supported(self) -> bool:
+        """Whether the source bears the sentence out."""
+        return self.probability >= SUPPORTED
+
+
+def sources_of(selection: Selection) -> dict[int, Source]:
+    """Return what each source tells by its marker, without questions that nothing answers."""
+    return {item.marker: _source(item, selection.of(item.marker)) for item in selection.evidence}
+
+
+def claimed_in(said: str, question: str) -> tuple[Fact, ...]:
+    """Return the numbers, dates and names that a sentence claims.
+
+    A number of the question's that counts what the sentence lists (``two``: A and B) is none.
+    """
+    asked = Known(question)
+    return tuple(
+        fact for fact in facts(said) if not (asked.has(fact) and lists_as_many(said, fact))
+    )
+
+
+def matches_of(
+    said: str,
+    vector: NDArray[np.float32],
+    claimed: Sequence[Fact],
+    sources: Mapping[int, Source],
+) -> dict[int, Match]:
+    """Return how well each source, by its marker, bears out a sentence.
+
+    Args:
+        said: The sentence, without markers.
+        vector: Of what it means, embedded as a query.
+        claimed: Its facts.
+        sources: By marker.
+    """
+    nearest = {marker: _nearest(said, vector, source) for marker, source in sources.items()}
+    false = _altered(said, claimed, [(sources[m], near) for m, near in nearest.items()])
+    found = {}
+    for marker, source in sources.items():
+        near = nearest[marker]
+        has = frozenset(fact for fact in claimed if fact not in false and source.known.has(fact))
+        counted = [fact for fact in claimed if fact.kind != "name"]
+        missing = sum(fact not in has for fact in counted) / (len(counted) or 1)
+        support = cite.support(said, source.passage, near.likeness, missing)
+        found[marker] = Match(
+            probability=support.probability,
+            crossed=detect(said) != detect(source.passage),
+            missing=missing,
+            best=near.at,
+            nearness=near.total,
+            has=has,
+        )
+    return found
+
+
+def _source(evidence: Evidence, offered: Sequence[EvidenceSentence]) -> Source:
+    text = evidence.text
+    told, vectors = [], []
+    for at, sentence in enumerate(offered):
+        said, own = without_questions(sentence.text), sentence.vector
+        if not said:
+            own = np.zeros_like(own)
+        asked = offered[at - 1] if at and _answers(offered, at) else None
+        told.append(said if asked is None else f"{asked.text} {said}")
+        vectors.append([own, own if asked is None else asked.vector])
+        answered = at + 1 < len(offered) and _answers(offered, at + 1)
+        if said != sentence.text and not answered:
+            text = text.replace(sentence.text, said or " ")
+    passage = " ".join((evidence.hit.document.title, *evidence.hit.chunk.heading, text))
+    return Source(
+        offered=offered,
+        told=told,
+        vectors=np.array(vectors),
+        passage=passage,
+        known=Known(passage),
+    )
+
+
+def _answers(offered: Sequence[EvidenceSentence], at: int) -> bool:
+    """Say whether a sentence answers the question before it, as in a FAQ.
+
+    What follows several questions in a row, or the items of a list, answers none of them.
+    """
+    asked, sentence = offered[at - 1], offered[at]
+    if not asks(asked.text) or asks(sentence.text):
+        return False
+    chunk = asked.hit.chunk
+    gap = chunk.text[asked.span.end - chunk.start : sentence.span.start - chunk.start]
+    one_of_many = at > 1 and asks(offered[at - 2].text)
+    return not gap.strip() and not one_of_many and not (_ITEM.match(asked.text) and "\n\n" in gap)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Nearest:
+    """Which sentence of a source is nearest to one of the answer."""
+
+    at: int
+    likeness: float  # the best cosine of the source
+    shared: float  # share of the answer's words in it
+    total: float
+
+
+def _nearest(said: str, vector: NDArray[np.float32], source: Source) -> _Nearest:
+    likeness = (source.vectors @ vector).max(axis=1)
+    words = set(terms(said))
+    # Words decide between sentences of like meaning: cosines of neighbours differ little.
+    shared = [len(words & set(terms(told))) / (len(words) or 1) for told in source.told]
+    relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
+    totals = np.sum([likeness, shared, relevance], axis=0)
+    at = int(np.argmax(totals))
+    return _Nearest(
+        at=at, likeness=float(likeness.max()), shared=shared[at], total=float(totals[at])
+    )
+
+
+def _altered(
+    said: str, claimed: Sequence[Fact], nearest: Sequence[tuple[Source, _Nearest]]
+) -> set[Fact]:
+    """Return the numbers and dates in whose place a source has others.
+
+    That is, the nearest sentence of a source says the same with another number there, and neither
+    it nor its neighbours, nor another source that says the same, has this one in that place.
+    """
+    alike = [
+        " ".join(source.told[max(0, near.at - 1) : near.at + 2])
+        for source, near in nearest
+        if near.shared >= _SAME
+    ]
+    counted = [fact for fact in claimed if fact.kind != "name"]
+    return {fact for fact in counted if alike and all(altered(said, fact, told) for told in alike)}
