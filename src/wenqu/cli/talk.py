@@ -42,7 +42,7 @@ class Talk:
             CommandName.MODEL: self._model,
             CommandName.RETRY: self._retry,
             CommandName.EXPORT: self._export,
-            CommandName.UNKNOWN: self._help,
+            CommandName.UNKNOWN: self._unknown,
         }
 
     async def run(self) -> None:
@@ -116,6 +116,10 @@ class Talk:
         if not shown:
             self._last = None
             self._session.note("cli.chat.cleared")
+
+    async def _unknown(self, said: str) -> None:
+        self._session.note("cli.chat.unknown", command=said)
+        await self._help(said)
 
     async def _help(self, _: str) -> None:
         self._session.note("cli.chat.commands")
