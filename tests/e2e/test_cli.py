@@ -153,6 +153,7 @@ def test_knowledge_bases_are_made_counted_and_deleted(cli: Cli) -> None:
         "chunk_strategy": "auto",
         "chunk_tokens": 256,
         "chunk_overlap": 0,
+        "prompt": None,
     }
     assert [base["name"] for base in cli.json("kb", "list")] == ["demo", "临时 base"]
     assert cli("kb", "create", "demo", code=3).stdout == ""
