@@ -3,9 +3,8 @@
 Pairs of a sentence from a human answer and a passage: the one it was written from (supported), the
 most alike of the other passages in the same set (hard) and any other (easy). A logistic model over
 the features that ``support`` gives is fitted on all sets but one and judged on that one; the last
-line has the constants fitted on all. Crossed pairs come from documentation that exists in both
-languages. Human answers also hold sentences that their passage does not bear out, so the figures
-are a lower bound.
+line has the constants fitted on all. Human answers also hold sentences that their passage does not
+bear out, so the figures are a lower bound. Pairs across languages are measured by crossed.py.
 
     python bench/citations.py --data ../shared/data --models DIR [--sentences 80]
 """
@@ -58,7 +57,8 @@ def _lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
+    """Return the sentences of a text."""
     return [text[span.start : span.end] for span in sentences(text)]
 
 
@@ -79,7 +79,7 @@ def _pairs(folder: Path, count: int, chance: random.Random) -> Iterator[Pair]:
     made = 0
     for answer in answers:
         gold = [name for name in qrels.get(str(answer["id"]), []) if name in corpus]
-        said = [s for s in _split(str(answer["answers"][0])) if _SHORTEST <= len(s) <= _LONGEST]  # type: ignore[index]
+        said = [s for s in split(str(answer["answers"][0])) if _SHORTEST <= len(s) <= _LONGEST]  # type: ignore[index]
         if not gold or not said or answer.get("answerable") is False:
             continue
         sentence = chance.choice(said)
@@ -109,7 +109,8 @@ def _pairs(folder: Path, count: int, chance: random.Random) -> Iterator[Pair]:
             return
 
 
-def _blocks(path: Path) -> list[str]:
+def blocks(path: Path) -> list[str]:
+    """Return the blocks of a file as its reader tells them."""
     data = path.read_bytes()
     reader = choose(default_readers(), sample(path.name, BytesIO(data)))
     if reader is None:
@@ -118,63 +119,12 @@ def _blocks(path: Path) -> list[str]:
     return [document.text[b.span.start : b.span.end] for b in document.blocks]
 
 
-def _crossed(folder: Path, count: int, chance: random.Random) -> list[Pair]:
-    """Return pairs of aligned blocks of English and Chinese versions of the same file."""
-    aligned: list[tuple[str, str]] = []
-    for english in sorted(folder.rglob("*.md")):
-        for name in (
-            f"{english.stem}_zh-CN.md",
-            f"{english.stem}_zh.md",
-            f"{english.stem}_zh_cn.md",
-        ):
-            chinese = english.with_name(name)
-            if chinese.exists():
-                one, two = _blocks(english), _blocks(chinese)
-                if len(one) == len(two):
-                    aligned += zip(one, two, strict=True)
-        if "/en/" in str(english):
-            chinese = Path(str(english).replace("/en/", "/zh_cn/"))
-            if chinese.exists():
-                one, two = _blocks(english), _blocks(chinese)
-                if len(one) == len(two):
-                    aligned += zip(one, two, strict=True)
-    usable = [
-        (e, z)
-        for e, z in aligned
-        if 40 < len(e) < 600 and e.isascii() and sum(c > "\u4dff" for c in z) > 12  # noqa: PLR2004
-    ]
-    chance.shuffle(usable)
-    print(f"crossed: {len(usable)} aligned blocks")
-    pairs: list[Pair] = []
-    for english, chinese in usable[:count]:
-        other = chance.choice([e for e, _ in usable if e != english])
-        own = set(terms(chinese))
-        hard = max((e for e, _ in usable if e != english), key=lambda e: len(own & set(terms(e))))
-        first = max(_split(chinese), key=len)
-        for passage, good, kind in (
-            (english, True, "own"),
-            (hard, False, "hard"),
-            (other, False, "easy"),
-        ):
-            pairs.append(
-                Pair(
-                    group="crossed",
-                    question="",
-                    sentence=first,
-                    passage=passage,
-                    supported=good,
-                    kind=kind,
-                )
-            )
-    return pairs
-
-
 async def _features(pairs: Sequence[Pair], embedder: Embedder) -> np.ndarray:
     """Return words, meaning and missing of each pair."""
     considered: list[list[str]] = []
     for pair in pairs:
         own = set(terms(pair.sentence)) | set(terms(pair.question))
-        ranked = sorted(_split(pair.passage), key=lambda s: -len(own & set(terms(s))))
+        ranked = sorted(split(pair.passage), key=lambda s: -len(own & set(terms(s))))
         considered.append([s[:_LONGEST] for s in ranked[:_CONSIDERED]] or [pair.passage[:_LONGEST]])
     asked = await embedder.embed([pair.sentence for pair in pairs], "query")
     flat = [s for some in considered for s in some]
@@ -225,7 +175,7 @@ async def _main() -> None:
     parser.add_argument("--sentences", type=int, default=80)
     given = parser.parse_args()
     chance = random.Random(7)  # noqa: S311 - a sample, not a secret
-    pairs = _crossed(given.data / "seed_corpus", given.sentences, chance)
+    pairs: list[Pair] = []
     for name in ("clapnq", "dureader_demo", "lecoqa"):
         pairs += _pairs(given.data / name, given.sentences, chance)
     embedder = open_embedder(find("multilingual-e5-small"), given.models)
@@ -248,27 +198,15 @@ async def _main() -> None:
             *(x[own & (kinds == k)].mean(0).round(3) for k in ("own", "hard", "easy")),
         )
         _report("shipped", shipped[own], y[own], kinds[own])
-    same = groups != "crossed"
-    for group in sorted(set(groups[same])):
-        train, test = same & (groups != group), groups == group
+    for group in sorted(set(groups)):
+        train, test = groups != group, groups == group
         _report(
             f"without {group}"[:14],
             _probability(_fit(x[train], y[train]), x[test]),
             y[test],
             kinds[test],
         )
-    crossed = ~same
-    half = np.arange(len(y)) % 2 == 0
-    if crossed.any():
-        fitted = _fit(x[crossed & half], y[crossed & half])
-        _report(
-            "crossed half",
-            _probability(fitted, x[crossed & ~half]),
-            y[crossed & ~half],
-            kinds[crossed & ~half],
-        )
-        print("crossed:", _fit(x[crossed], y[crossed]).round(2))
-    print("same   :", _fit(x[same], y[same]).round(2))
+    print("same   :", _fit(x, y).round(2))
 
 
 if __name__ == "__main__":

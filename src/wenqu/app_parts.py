@@ -315,11 +315,13 @@ class AppParts(AppModels):
 
         ``slot`` gives the model's turn to write.
         """
+        from wenqu.models.questions import typical_questions
         from wenqu.pipeline.answer import Answerer
 
         chat = self.settings.chat
+        embedder = await self.embedder()
         return Answerer(
-            embedder=await self.embedder(),
+            embedder=embedder,
             chat=self.chat_model() if how.use_llm else None,
             gate=await self.gate(kb),
             max_tokens=chat.max_tokens,
@@ -327,6 +329,7 @@ class AppParts(AppModels):
             first_token_s=chat.timeout_s,
             slot=slot,
             strict=how.strict or self.settings.answer.strict,
+            typical=typical_questions(embedder.fingerprint),
         )
 
     def recipe(self, embedder: Embedder, chunking: Chunking) -> str:

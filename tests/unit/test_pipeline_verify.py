@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from wenqu.pipeline.evidence import select
+from wenqu.pipeline.match import levelled
 from wenqu.pipeline.verify import Checked, strict, verify
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.types import CheckedSentence, Chunk, Citation, DocumentInfo, Hit, Origin, Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wenqu.types import Language
 
 LEAVE = "Employees get five days of leave each year. Requests are filed three days ahead."
 VPN = "The VPN client comes from the portal. Bind a phone token at first login."
@@ -230,3 +238,19 @@ def test_strict_leaves_nothing_of_an_answer_that_nothing_bears_out() -> None:
 def test_what_strict_was_given_is_counted() -> None:
     sentence = CheckedSentence(span=Span(start=0, end=1), text="x", supported=False)
     assert Checked(text="x", sentences=(sentence,)).unsupported == 1
+
+
+def test_levelled_vectors_differ_by_what_they_do_not_share() -> None:
+    mean = np.array([0.8, 0, 0], np.float32)
+    found = levelled(np.array([[0.8, 0.6, 0], [0.8, 0, -0.6], [0, 0, 0]], np.float32), mean)
+    assert found.tolist() == [[0, 1, 0], [0, 0, -1], [0, 0, 0]]
+
+
+def test_typical_questions_change_nothing_where_the_languages_are_the_same() -> None:
+    async def run(typical: dict[Language, NDArray[np.float32]]) -> Checked:
+        embedder = FakeEmbedder()
+        chosen = await select("leave?", [hit(LEAVE, "d0"), hit(VPN, "d1")], embedder, 200)
+        return await verify(f"{FILED} [2]. Five days each year [1].", chosen, embedder, "", typical)
+
+    means = np.random.default_rng(1).normal(size=(2, 64)).astype(np.float32)
+    assert asyncio.run(run({"zh": means[0], "en": means[1]})) == asyncio.run(run({}))

@@ -269,3 +269,15 @@ def test_the_places_of_any_text_s_sentences_are_in_it_and_in_order(text: str) ->
     assert len(spans) == len(parse(text)[1])
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert all(one.start <= other.start for one, other in pairwise(spans))
+
+
+def test_numbers_found_again_count_where_the_evidence_is_in_another_language() -> None:
+    said, own, other = (
+        "滤芯每 300 小时更换一次。",
+        "滤芯须每 300 小时更换。",
+        "Replace it every 300 hours.",
+    )
+    assert (
+        support(said, other, 0.3, 0.0, 2).probability > support(said, other, 0.3, 0.0).probability
+    )
+    assert support(said, own, 0.9, 0.0, 2) == support(said, own, 0.9, 0.0)

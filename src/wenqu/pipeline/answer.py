@@ -11,6 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wenqu import messages
@@ -36,11 +37,12 @@ from wenqu.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from wenqu.pipeline.evidence import Selection
     from wenqu.pipeline.gate import GateDecision
+    from wenqu.pipeline.match import Vector
     from wenqu.pipeline.section import ChunksOf
     from wenqu.protocols import ChatModel, Embedder
     from wenqu.types import AnswerEvent, Hit, Language, Message, SearchHits
@@ -70,9 +72,11 @@ class Answerer:
         slot: Gives the model's turn to write: what waits there for others is not the model's delay.
         strict: Leaves sentences out of the final text that the evidence does not bear out; where
             none is left, there is no evidence.
+        typical: The mean vector of questions in each language, as the embedder gives them: checks
+            answers from evidence in another language.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one parameter a part or setting
         self,
         *,
         embedder: Embedder,
@@ -83,6 +87,7 @@ class Answerer:
         first_token_s: float = 120.0,
         slot: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         strict: bool = False,
+        typical: Mapping[Language, Vector] = MappingProxyType({}),
     ) -> None:
         self._embedder = embedder
         self._chat = chat
@@ -94,6 +99,7 @@ class Answerer:
         self._first_token_s = first_token_s
         self._slot = slot
         self._strict = strict
+        self._typical = typical
 
     async def answer(
         self,
@@ -150,7 +156,9 @@ class Answerer:
 
     async def _check(self, work: _Work, selection: Selection) -> Checked:
         with work.stage("verify") as detail:
-            checked = await verify(work.text, selection, self._embedder, work.question)
+            checked = await verify(
+                work.text, selection, self._embedder, work.question, self._typical
+            )
             detail["supported"] = sum(citation.supported for citation in checked.citations)
             detail["citations"] = len(checked.citations)
             detail["unsupported"] = checked.unsupported

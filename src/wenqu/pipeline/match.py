@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from wenqu.pipeline.evidence import EvidenceSentence, Selection
     from wenqu.text.facts import Fact
-    from wenqu.types import Evidence
+    from wenqu.types import Evidence, Language
 
-__all__ = ["SUPPORTED", "Match", "claimed_in", "matches_of", "sources_of"]
+    Vector = NDArray[np.float32]
+
+__all__ = ["SUPPORTED", "Match", "claimed_in", "levelled", "matches_of", "sources_of"]
 
 SUPPORTED = 0.5
 """Probability from which a source bears a sentence out."""
@@ -38,12 +40,15 @@ class Source:
     """What one source tells; ``told`` and ``vectors`` have an entry for each of its sentences.
 
     A sentence that asks tells nothing by itself: its text is empty, its vectors are zero. One that
-    answers it tells both, and has two vectors.
+    answers it tells both, and has two vectors. ``levelled`` are those to compare with a sentence in
+    another language.
     """
 
     offered: Sequence[EvidenceSentence]
     told: Sequence[str]
     vectors: NDArray[np.float32]  # sentences x 2 x dimension
+    levelled: NDArray[np.float32]  # of the same shape
+    language: Language
     passage: str
     known: Known
 
@@ -71,9 +76,34 @@ class Match:
         return self.probability >= SUPPORTED
 
 
-def sources_of(selection: Selection) -> dict[int, Source]:
-    """Return what each source tells by its marker, without questions that nothing answers."""
-    return {item.marker: _source(item, selection.of(item.marker)) for item in selection.evidence}
+def sources_of(selection: Selection, typical: Mapping[Language, Vector]) -> dict[int, Source]:
+    """Return what each source tells by its marker, without questions that nothing answers.
+
+    Args:
+        selection: The evidence.
+        typical: The mean vector of questions in each language, as the embedder gives them.
+    """
+    sources = {item.marker: _source(item, selection.of(item.marker)) for item in selection.evidence}
+    for language in {source.language for source in sources.values()}:
+        same = {m: source for m, source in sources.items() if source.language == language}
+        own = np.concatenate([source.vectors[:, 0] for source in same.values()])
+        mean = _mean(own[own.any(axis=1)], typical.get(language))
+        for marker, source in same.items():
+            sources[marker] = replace(source, levelled=levelled(source.vectors, mean))
+    return sources
+
+
+def levelled(vectors: NDArray[np.float32], mean: Vector | None) -> NDArray[np.float32]:
+    """Return vectors without what they share with all of their language, at length 1.
+
+    Most of what an embedder says of a sentence is which language it is in, and what it is about;
+    only the rest tells, across languages, whether another says the same. Zeros stay zeros.
+    """
+    if mean is None:
+        return vectors
+    rest = np.where(vectors.any(axis=-1, keepdims=True), vectors - mean, 0)
+    lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
+    return np.asarray(rest / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def claimed_in(said: str, question: str) -> tuple[Fact, ...]:
@@ -92,6 +122,7 @@ def matches_of(
     vector: NDArray[np.float32],
     claimed: Sequence[Fact],
     sources: Mapping[int, Source],
+    typical: Mapping[Language, Vector],
 ) -> dict[int, Match]:
     """Return how well each source, by its marker, bears out a sentence.
 
@@ -100,19 +131,28 @@ def matches_of(
         vector: Of what it means, embedded as a query.
         claimed: Its facts.
         sources: By marker.
+        typical: The mean vector of questions in each language, as the embedder gives them.
     """
-    nearest = {marker: _nearest(said, vector, source) for marker, source in sources.items()}
+    language = detect(said)
+    level = levelled(vector, typical.get(language))
+    nearest = {
+        marker: _nearest(said, source, source.vectors @ vector)
+        if source.language == language
+        else _nearest(said, source, source.levelled @ level, claimed)
+        for marker, source in sources.items()
+    }
     false = _altered(said, claimed, [(sources[m], near) for m, near in nearest.items()])
     found = {}
     for marker, source in sources.items():
         near = nearest[marker]
         has = frozenset(fact for fact in claimed if fact not in false and source.known.has(fact))
         counted = [fact for fact in claimed if fact.kind != "name"]
-        missing = sum(fact not in has for fact in counted) / (len(counted) or 1)
-        support = cite.support(said, source.passage, near.likeness, missing)
+        there = sum(fact in has for fact in counted)
+        missing = (len(counted) - there) / (len(counted) or 1)
+        support = cite.support(said, source.passage, near.likeness, missing, there)
         found[marker] = Match(
             probability=support.probability,
-            crossed=detect(said) != detect(source.passage),
+            crossed=source.language != language,
             missing=missing,
             best=near.at,
             nearness=near.total,
@@ -139,6 +179,8 @@ def _source(evidence: Evidence, offered: Sequence[EvidenceSentence]) -> Source:
         offered=offered,
         told=told,
         vectors=np.array(vectors),
+        levelled=np.array(vectors),
+        language=detect(passage),
         passage=passage,
         known=Known(passage),
     )
@@ -168,17 +210,42 @@ class _Nearest:
     total: float
 
 
-def _nearest(said: str, vector: NDArray[np.float32], source: Source) -> _Nearest:
-    likeness = (source.vectors @ vector).max(axis=1)
+def _mean(own: NDArray[np.float32], typical: Vector | None) -> NDArray[np.float32]:
+    """Return what sentences of evidence share; a typical question counts as one of them.
+
+    So a sentence that is alone is not its own mean.
+    """
+    total = own.sum(axis=0) if typical is None else own.sum(axis=0) + typical
+    return np.asarray(total / (len(own) + 1), np.float32)
+
+
+def _nearest(
+    said: str,
+    source: Source,
+    cosines: NDArray[np.float32],
+    claimed: Sequence[Fact] | None = None,
+) -> _Nearest:
+    """Return what of a source is nearest by cosine, relevance, and the words of the answer.
+
+    In another language ``claimed`` facts take the place of the words.
+    """
+    likeness = cosines.max(axis=1)
     words = set(terms(said))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
     shared = [len(words & set(terms(told))) / (len(words) or 1) for told in source.told]
+    same = shared if claimed is None else [_held(claimed, told) for told in source.told]
     relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
-    totals = np.sum([likeness, shared, relevance], axis=0)
+    totals = np.sum([likeness, same, relevance], axis=0)
     at = int(np.argmax(totals))
     return _Nearest(
         at=at, likeness=float(likeness.max()), shared=shared[at], total=float(totals[at])
     )
+
+
+def _held(claimed: Sequence[Fact], told: str) -> float:
+    """Return the share of the facts that a text has."""
+    known = Known(told)
+    return sum(known.has(fact) for fact in claimed) / (len(claimed) or 1)
 
 
 def _altered(

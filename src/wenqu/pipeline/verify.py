@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wenqu.pipeline.match import SUPPORTED, claimed_in, matches_of, sources_of
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wenqu.pipeline.evidence import EvidenceSentence, Selection
-    from wenqu.pipeline.match import Match
+    from wenqu.pipeline.match import Match, Vector
     from wenqu.protocols import Embedder
     from wenqu.text.citations import AnswerSentence
     from wenqu.text.facts import Fact
+    from wenqu.types import Language
 
 __all__ = ["Checked", "strict", "verify"]
 
@@ -90,7 +92,11 @@ class _Claim:
 
 
 async def verify(
-    text: str, selection: Selection, embedder: Embedder, question: str = ""
+    text: str,
+    selection: Selection,
+    embedder: Embedder,
+    question: str = "",
+    typical: Mapping[Language, Vector] = MappingProxyType({}),
 ) -> Checked:
     """Return the answer with its markers set right, with its citations in the order of the text.
 
@@ -107,6 +113,8 @@ async def verify(
         selection: What it was given.
         embedder: Compares sentences.
         question: What was asked: a short answer means little without it.
+        typical: The mean vector of questions in each language, as the embedder gives them: what a
+            sentence is compared without where its source is in another language.
 
     Raises:
         ModelError: The embedder cannot be run.
@@ -126,11 +134,11 @@ async def verify(
     if claiming:
         meant = [_meant(parts[at].text, question) for at in claiming]
         vectors = await embedder.embed(meant, "query")
-        sources = sources_of(selection)
+        sources = sources_of(selection, typical)
         for at, vector in zip(claiming, vectors, strict=True):
             said = parts[at].text
             claimed = claimed_in(said, question)
-            found = matches_of(said, vector, claimed, sources)
+            found = matches_of(said, vector, claimed, sources, typical)
             claims[at] = _Claim(part=parts[at], facts=claimed, matches=found)
             mended[at] = replace(parts[at], markers=_right(claims[at]))
     final = text if mended == parts else cite.render(plain, mended)

@@ -44,12 +44,14 @@ _TIMES = 4
 _SHORTEST_LOOP = 40
 _SENTENCE_TIMES = 3
 _SHORTEST_SENTENCE = 8
-# Bias and weights of words, meaning (from the middle of e5's narrow range) and missing numbers: for
-# a passage in the sentence's own language, and for one in the other, where words tell nothing.
-# Source: bench/citations.py on ClapNQ, DuReader, LeCoQA and documentation in two languages.
-_CENTRE = 0.85
-_SAME = (-5.0, 6.0, 30.0, -4.0)
-_CROSSED = (-2.0, 0.0, 60.0, -4.0)
+# Bias, weights of words, meaning and missing numbers, and where meaning counts for nothing: for a
+# passage in the sentence's own language (the middle of e5's narrow range), and for one in the
+# other, where words tell nothing and cosines are of levelled vectors (wenqu.pipeline.match).
+# Source: bench/citations.py on ClapNQ, DuReader and LeCoQA, bench/crossed.py on documentation and
+# questions in two languages.
+_SAME = (-5.0, 6.0, 30.0, -4.0, 0.85)
+_CROSSED = (0.0, 0.0, 12.0, -2.0, 0.32)
+_FOUND = 0.8  # weight, across languages, of each doubling of the numbers and dates that are found
 _MARKER = re.compile(r"[ \t]*\[(\d{1,3})\]")
 _FENCE = re.compile(
     r"^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[^\n]*$|\Z)", re.DOTALL | re.MULTILINE
@@ -246,16 +248,25 @@ def needs_citation(sentence: AnswerSentence) -> bool:
     return not text.startswith("#") and not text.endswith(("：", ":"))
 
 
-def support(sentence: str, passage: str, meaning: float, missing: float | None = None) -> Support:
+def support(
+    sentence: str,
+    passage: str,
+    meaning: float,
+    missing: float | None = None,
+    found: int = 0,
+) -> Support:
     """Return how well ``passage`` bears out ``sentence``.
 
     Args:
         sentence: A sentence of an answer, without markers.
         passage: What it cites, with title and headings.
         meaning: Best cosine between the sentence (embedded as a query) and a sentence of the
-            passage (embedded as a passage).
+            passage (embedded as a passage), of levelled vectors where the two are in different
+            languages.
         missing: Share of the sentence's numbers and dates that the passage does not have, where
             it is known already.
+        found: How many of them it has; they count where the two are in different languages, since
+            they are all that can be found there again.
     """
     # Words that the answer took from the question count like any other: "the daughter of A is B"
     # is not borne out by a passage that holds B alone.
@@ -266,8 +277,10 @@ def support(sentence: str, passage: str, meaning: float, missing: float | None =
     crossed = detect(sentence) != detect(passage)
     weights = _CROSSED if crossed else _SAME
     total = (
-        weights[0] + weights[1] * words + weights[2] * (meaning - _CENTRE) + weights[3] * missing
+        weights[0] + weights[1] * words + weights[2] * (meaning - weights[4]) + weights[3] * missing
     )
+    if crossed:
+        total += _FOUND * math.log2(1 + found)
     probability = 1 / (1 + math.exp(-total))
     return Support(probability=probability, words=words, missing=missing, meaning=meaning)
 
