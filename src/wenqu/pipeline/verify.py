@@ -102,11 +102,11 @@ async def verify(
 
     A sentence keeps those of its markers that are supported, unless another source bears it out
     clearly better. Where none is, it gets the marker of the best source that supports it, or that
-    alone has its numbers; without one, its own markers stay and are flagged. A sentence without a
-    marker gets one only where the support is sure. A number or date that no evidence has makes its
-    sentence unsupported, however alike the rest is. Sentences that claim nothing (headings,
-    ``如下：``) are left as they are; one that says that the documents do not answer loses its
-    markers.
+    alone has its numbers or says anything of the kind; without one, its own markers stay and are
+    flagged. A sentence without a marker gets one only where the support is sure. A number or date
+    that no evidence has makes its sentence unsupported, however alike the rest is. Sentences that
+    claim nothing (headings, ``如下：``) are left as they are; one that says that the documents do
+    not answer loses its markers.
 
     Args:
         text: What the model wrote.
@@ -225,7 +225,19 @@ def _right(claim: _Claim) -> tuple[int, ...]:
     # little else of a short sentence does.
     numbers_tell = not matches[best].missing and all(matches[marker].missing for marker in known)
     sure = matches[best].probability >= (SUPPORTED if known else _SURELY)
-    return _with_numbers(claim, (best,)) if sure or (known and numbers_tell) else known
+    told = known and (numbers_tell or _cites_nothing_like_it(claim, known, best))
+    return _with_numbers(claim, (best,)) if sure or told else known
+
+
+def _cites_nothing_like_it(claim: _Claim, known: Sequence[int], best: int) -> bool:
+    """Say whether no cited source says anything of the kind, and ``best`` clearly does."""
+    matches = claim.matches
+    nearness = max(matches[marker].nearness for marker in known)
+    return (
+        matches[best].probability >= _LIKELY
+        and not any(matches[m].probability >= _LIKELY or matches[m].crossed for m in known)
+        and matches[best].nearness >= nearness + _CLEARLY
+    )
 
 
 def _with_numbers(claim: _Claim, markers: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Answers in one language from evidence in the other, with the real embedder."""
+"""Answers compared with evidence by the real embedder, above all in the other language."""
 
 from __future__ import annotations
 
@@ -91,3 +91,16 @@ def test_another_fact_is_not_supported_by_evidence_in_another_language(
 ) -> None:
     found = checked(embedder, "这台泵怎么维护？", text, PUMP, PRESS)
     assert [sentence.supported for sentence in found.sentences] == [False]
+
+
+def test_a_marker_at_nothing_of_the_kind_goes_to_what_says_something_of_it(
+    embedder: E5Embedder,
+) -> None:
+    about = "本手册用于查制度、查产品说明。\n先搜索，再提问，就能得到带引用的回答。"
+    rule = "申请须提前三个工作日提交。\n当年未休完的年假可以结转到下一年，最多结转五天。"
+    found = checked(embedder, "年假可以留到明年吗？", "可以留到明年[1]。", about, rule)
+    (citation,) = found.citations
+    assert (citation.marker, citation.quote) == (
+        2,
+        "当年未休完的年假可以结转到下一年，最多结转五天。",
+    )
