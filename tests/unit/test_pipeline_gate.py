@@ -65,9 +65,15 @@ def test_a_question_that_the_best_hit_covers_is_answered() -> None:
     assert decision.probability >= DEFAULT_MODEL.own.threshold
 
 
-@pytest.mark.parametrize("question", ["附近有什么好吃的？", "Who won the world cup?"])
-def test_a_question_about_something_else_is_refused(question: str) -> None:
-    hits = [hit(COVERING, 0.78), hit("安装 xtuner 的步骤。", 0.775, language="zh")]
+@pytest.mark.parametrize(
+    ("question", "languages"),
+    [("附近有什么好吃的？", ("zh", "en")), ("Who won the world cup?", ("en", "zh"))],
+)
+def test_a_question_about_something_else_is_refused(
+    question: str, languages: tuple[Language, Language]
+) -> None:
+    first, second = languages
+    hits = [hit(COVERING, 0.78, language=first), hit("Steps.", 0.775, language=second)]
     decision = decide(question, hits)
     assert decision.outcome is Outcome.OUT_OF_SCOPE
     assert decision.probability < DEFAULT_MODEL.own.threshold
@@ -231,10 +237,22 @@ def test_single_characters_cover_nothing_where_there_are_words() -> None:
     assert features("今天天气", hits)["coverage"] < features("天天向上", hits)["coverage"]
 
 
-def test_a_question_is_foreign_only_where_no_hit_is_of_its_language() -> None:
+def test_hits_are_weighed_among_those_that_are_of_the_best_ones_side() -> None:
     english, chinese = hit("Server.", 0.9), hit("服务器。", 0.8, language="zh")
-    assert features("怎样启动服务？", [english])["foreign"] == 1.0
-    assert features("怎样启动服务？", [english, chinese])["foreign"] == 0.0
+    question = "怎样启动服务？"
+    for alone, other in ((english, chinese), (chinese, english)):
+        assert features(question, [alone, other]) == features(question, [alone])
+    assert features(question, [english, chinese])["foreign"] == 1.0
+    assert features(question, [chinese, english])["foreign"] == 0.0
+
+
+def test_a_question_whose_answer_is_in_the_other_language_is_answered_beside_its_own() -> None:
+    question = "怎样启动服务？"
+    foreign = [hit("Server.", 0.84), *(hit("Other things.", 0.8) for _ in range(4))]
+    own = [hit("别的事情。", 0.83, language="zh") for _ in range(5)]
+    assert decide(question, foreign).outcome is None
+    assert decide(question, [*foreign, *own]).outcome is None
+    assert decide(question, own).outcome is Outcome.OUT_OF_SCOPE
 
 
 def test_todays_weather_is_refused_even_where_a_document_holds_the_question() -> None:

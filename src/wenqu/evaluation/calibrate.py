@@ -146,8 +146,8 @@ def calibrate(examples: Sequence[GateExample], *, keep: float | None = None) -> 
     """Fit a gate and measure it by stratified cross-validation, always with the same folds.
 
     The weights are held near those that ship, as strongly as the examples themselves prefer (by
-    log-likelihood of held-out folds), so that few examples move them little. Questions whose hits
-    are all of another language are decided by the shipped model for these and only measured.
+    log-likelihood of held-out folds), so that few examples move them little. Questions whose best
+    hit is of another language are decided by the shipped model for these and only measured.
 
     Args:
         examples: At least ``MIN_EXAMPLES`` to be accepted and to be rejected, beside those that

@@ -35,29 +35,33 @@ not have: its one good passage is ahead of nobody."""
 def features(question: str, hits: Sequence[Hit]) -> dict[str, float]:
     """Return what the gate weighs, from the first ``HITS`` of at least one hit.
 
+    Only hits that are of the question's language count, or only those that are not, as the best one
+    is: likeness across languages has another scale, and a lead over hits on that scale is none.
+
     likeness      largest dense score
-    lead          how much that is above the mean of the other nine
+    lead          how much that is above the mean of the others, nine at most
     coverage      of the question's n informative terms, the m that one sentence of the first hits
                   holds at most, as m / (n + 2): one word that agrees says less than five of five
-    lexical_lead  how much the largest lexical score is above the mean of the other nine, as a share
+    lexical_lead  how much the largest lexical score is above the mean of the others, as a share
                   of itself: a question about one thing finds its words in one place; times the
                   coverage by one whole hit, for it means nothing where few words are found
-    foreign       1 where every hit is of another language than the question, else 0
+    foreign       1 where these hits are of another language than the question, else 0
     """
-    near = hits[:HITS]
+    language = detect(question)
+    foreign = hits[0].document.language != language
+    near = [hit for hit in hits[:HITS] if (hit.document.language != language) is foreign]
     # A hit that another wording found may have no dense score; one without a lexical has no word.
     dense = sorted((h.scores[Origin.DENSE] for h in near if Origin.DENSE in h.scores), reverse=True)
     dense = dense or [0.0]
     lexical = sorted((h.scores.get(Origin.LEXICAL, 0.0) for h in near), reverse=True)
     ahead = 1 - _mean(lexical[1:]) / lexical[0] if lexical[0] > 0 else 0.0
-    language = detect(question)
     by_sentence, by_hit = _coverage(question, near[:_COVERING])
     return {
         "likeness": dense[0],
         "lead": _filled(dense[0] - _mean(dense[1:]), _USUAL_LEAD, len(dense)),
         "coverage": by_sentence,
         "lexical_lead": by_hit * _filled(ahead, _USUAL_LEXICAL_LEAD, len(lexical)),
-        "foreign": float(all(hit.document.language != language for hit in near)),
+        "foreign": float(foreign),
     }
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "FOREIGN_FEATURES", "OWN_FEATURES", "GateModel", "Logistic"]
 
 OWN_FEATURES = ("likeness", "lead", "coverage", "lexical_lead")
-"""What is weighed where a hit is of the question's language."""
+"""What is weighed where the best hit is of the question's language."""
 
 FOREIGN_FEATURES = ("lead",)
-"""What is weighed where none is."""
+"""What is weighed where it is not."""
 
 _VERSION = 1
 _LARGEST = 60.0
@@ -67,8 +67,8 @@ class Logistic:
 class GateModel:
     """What the gate was taught; holds for the embedder whose scores it was taught on.
 
-    ``own`` decides where a hit is of the question's language, ``foreign`` where none is: likeness
-    across languages has another scale, and words cannot be expected to agree.
+    ``own`` decides where the best hit is of the question's language, ``foreign`` where it is not:
+    likeness across languages has another scale, and words cannot be expected to agree.
     """
 
     own: Logistic
