@@ -93,14 +93,12 @@ def sources_of(selection: Selection, typical: Mapping[Language, Vector]) -> dict
     return sources
 
 
-def levelled(vectors: NDArray[np.float32], mean: Vector | None) -> NDArray[np.float32]:
+def levelled(vectors: NDArray[np.float32], mean: Vector) -> NDArray[np.float32]:
     """Return vectors without what they share with all of their language, at length 1.
 
     Most of what an embedder says of a sentence is which language it is in, and what it is about;
     only the rest tells, across languages, whether another says the same. Zeros stay zeros.
     """
-    if mean is None:
-        return vectors
     rest = np.where(vectors.any(axis=-1, keepdims=True), vectors - mean, 0)
     lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
     return np.asarray(rest / np.where(lengths > 0, lengths, 1), np.float32)
@@ -134,7 +132,10 @@ def matches_of(
         typical: The mean vector of questions in each language, as the embedder gives them.
     """
     language = detect(said)
-    level = levelled(vector, typical.get(language))
+    # The scale across languages is that of vectors less a typical question. Without one, as of an
+    # embedder that wenqu does not know, nothing can be told there.
+    asked = typical.get(language)
+    level = np.zeros_like(vector) if asked is None else levelled(vector, asked)
     nearest = {
         marker: _nearest(said, source, source.vectors @ vector)
         if source.language == language
