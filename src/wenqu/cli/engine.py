@@ -34,6 +34,7 @@ def tune_models(
 
     async def work(app: App) -> Verdict:
         from wenqu.app import DEFAULT_CHAT_MODEL
+        from wenqu.models.llama_engine import unsuited
 
         wanted = name or session.settings.chat.model or DEFAULT_CHAT_MODEL
         paths = [path for entry, path in app.models() if entry.name == wanted and path is not None]
@@ -41,7 +42,7 @@ def tune_models(
             raise ModelMissingError(
                 "error.model_missing", name=wanted, path=session.settings.models_dir
             )
-        return await _tuned(session, wanted, paths[0])
+        return await _tuned(session, wanted, paths[0], unsuited())
 
     try:
         found = session.run(work)
@@ -61,13 +62,13 @@ async def tune_first(session: Session, name: str, path: Path) -> None:
     if unsuited() is not None or verdict(path) is not None:
         return
     try:
-        _tell(session, await _tuned(session, name, path))
+        _tell(session, await _tuned(session, name, path, None))
     except OSError as error:  # the model is here, which is what was asked for
         session.note("cli.models.tune.unwritable", reason=error)
 
 
-async def _tuned(session: Session, name: str, path: Path) -> Verdict:
-    from wenqu.models.llama_engine import tune, unsuited
+async def _tuned(session: Session, name: str, path: Path, objection: str | None) -> Verdict:
+    from wenqu.models.llama_engine import tune
     from wenqu.models.llamacpp import LlamaCppChat
 
     threads = session.settings.models.threads
@@ -75,7 +76,7 @@ async def _tuned(session: Session, name: str, path: Path) -> Verdict:
     return await tune(
         path,
         lambda engine: LlamaCppChat(path, threads=threads, engine=engine),
-        objection=unsuited(),
+        objection=objection,
     )
 
 

@@ -7,6 +7,7 @@ takes some of that away finds the same in the question's language and much more 
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, get_args
@@ -26,6 +27,7 @@ _FILES = {"multilingual-e5-small": "e5_questions.f16"}
 """Embedder → its file: one row of little-endian float16 a language, in the order of the type."""
 
 
+@cache
 def typical_questions(fingerprint: str) -> Mapping[Language, Vectors]:
     """Return the mean vectors, shape (dimension,); none for an embedder that has no file.
 
