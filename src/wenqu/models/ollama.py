@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from wenqu.errors import ChatError
-from wenqu.models.wire import Patience, Wire, spoken
+from wenqu.models.wire import Patience, ServerChat, Wire, spoken, turns
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SEED = 7
 _SHOWN_MODELS = 8
 
 
-class OllamaChat:
+class OllamaChat(ServerChat):
     """A ``ChatModel`` on an Ollama server.
 
     Args:
@@ -57,26 +57,15 @@ class OllamaChat:
     ) -> None:
         root = base_url.rstrip("/")
         self._root = root.removesuffix("/v1").removesuffix("/api")
-        self._model = model
         self._context_tokens = context_tokens
-        self._evidence_tokens = evidence_tokens
-        self._wire = Wire(
+        wire = Wire(
             f"{self._root}/api/chat",
             model,
             api_key=api_key,
             patience=patience or Patience(),
             transport=transport,
         )
-
-    @property
-    def name(self) -> str:
-        """The model's name on its server."""
-        return self._model
-
-    @property
-    def evidence_tokens(self) -> int:
-        """Tokens of evidence that the model reads in good time."""
-        return self._evidence_tokens
+        super().__init__(model, wire, evidence_tokens)
 
     async def stream(
         self,
@@ -94,7 +83,7 @@ class OllamaChat:
         """
         body = {
             "model": self._model,
-            "messages": [{"role": message.role, "content": message.text} for message in messages],
+            "messages": turns(messages),
             "stream": True,
             "options": {
                 "num_predict": max_tokens,
@@ -112,10 +101,6 @@ class OllamaChat:
                     yield piece
         finally:
             await response.aclose()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._wire.close()
 
     async def _refuse(self, response: httpx.Response) -> None:
         if response.status_code == httpx.codes.NOT_FOUND:

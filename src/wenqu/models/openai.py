@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wenqu.models.wire import Patience, Wire, spoken
+from wenqu.models.wire import Patience, ServerChat, Wire, spoken, turns
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _DELIMITED = {"transfer-encoding", "content-length"}
 
 
-class OpenAIChat:
+class OpenAIChat(ServerChat):
     """A ``ChatModel`` on a server.
 
     The key is sent as a bearer token and appears in no error, log or ``repr``.
@@ -53,27 +53,16 @@ class OpenAIChat:
         extra: Mapping[str, object] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._model = model
         self._tells_usage = True
-        self._evidence_tokens = evidence_tokens
         self._extra = dict(extra or {})
-        self._wire = Wire(
+        wire = Wire(
             base_url.rstrip("/") + "/chat/completions",
             model,
             api_key=api_key,
             patience=patience or Patience(),
             transport=transport,
         )
-
-    @property
-    def name(self) -> str:
-        """The model's name on its server."""
-        return self._model
-
-    @property
-    def evidence_tokens(self) -> int:
-        """Tokens of evidence that the model reads in good time."""
-        return self._evidence_tokens
+        super().__init__(model, wire, evidence_tokens)
 
     async def stream(
         self,
@@ -92,7 +81,7 @@ class OpenAIChat:
         """
         body = {
             "model": self._model,
-            "messages": [{"role": message.role, "content": message.text} for message in messages],
+            "messages": turns(messages),
             "max_tokens": max_tokens,
             "temperature": 0,
             "stream": True,
@@ -105,10 +94,6 @@ class OpenAIChat:
                     yield piece
         finally:
             await response.aclose()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._wire.close()
 
     async def _opened(self, body: dict[str, object]) -> httpx.Response:
         """Return the response that an answer comes in; asks for usage where that is understood."""

@@ -19,9 +19,11 @@ from wenqu.errors import ChatError
 from wenqu.models.lanes import Lanes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-__all__ = ["Patience", "Wire", "error_text", "spoken"]
+    from wenqu.types import Message
+
+__all__ = ["Patience", "ServerChat", "Wire", "error_text", "spoken", "turns"]
 
 _BACKOFF_S = 0.5
 _BUSY = (429, 502, 503, 504)
@@ -219,6 +221,34 @@ class Wire:
         if isinstance(error, httpx.ConnectTimeout):
             return ChatError("error.chat_unreachable", url=self.shown_url, reason="timeout")
         return ChatError("error.chat_timeout", url=self.shown_url, seconds=seconds)
+
+
+class ServerChat:
+    """What chat models on a server have in common; how they speak is their own."""
+
+    def __init__(self, model: str, wire: Wire, evidence_tokens: int) -> None:
+        self._model = model
+        self._wire = wire
+        self._evidence_tokens = evidence_tokens
+
+    @property
+    def name(self) -> str:
+        """The model's name on its server."""
+        return self._model
+
+    @property
+    def evidence_tokens(self) -> int:
+        """Tokens of evidence that the model reads in good time."""
+        return self._evidence_tokens
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._wire.close()
+
+
+def turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Return messages as both interfaces take them."""
+    return [{"role": message.role, "content": message.text} for message in messages]
 
 
 async def spoken(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
