@@ -138,6 +138,7 @@ class _Door:
         self._key = key
         self._prompts = prompts
         self._desk = _Desk(Batcher(model))
+        self._coming = 0  # requests whose text is being made tokens of
 
     async def health(self, _: Request) -> Response:
         from starlette.responses import JSONResponse
@@ -161,11 +162,11 @@ class _Door:
     async def _complete(self, request: Request, *, chat: bool) -> Response:
         if not self._admits(request):
             return _failure(401, "key")
-        if self._desk.batcher.waiting >= _MOST_WAITING:
-            return _failure(503, "busy", {"Retry-After": _RETRY_S})
         try:
             body = await request.json()
             wanted = wants(body)
+            if self._coming + self._desk.batcher.waiting >= _MOST_WAITING:
+                return _failure(503, "busy", {"Retry-After": _RETRY_S})
             if chat and body.get("warm"):
                 return await self._warmed(turns(body))
             job = await self._job(body, wanted, chat=chat)
@@ -193,10 +194,14 @@ class _Door:
 
     async def _job(self, body: Any, wanted: Wants, *, chat: bool) -> Job:
         """Return what is to be done; a text of megabytes takes its time, for which none waits."""
-        if chat:
-            tokens = await asyncio.to_thread(self._model.tokens, turns(body))
-        else:
-            tokens = await asyncio.to_thread(self._model.plain, prompt(body))
+        self._coming += 1
+        try:
+            if chat:
+                tokens = await asyncio.to_thread(self._model.tokens, turns(body))
+            else:
+                tokens = await asyncio.to_thread(self._model.plain, prompt(body))
+        finally:
+            self._coming -= 1
         room = self._model.room.context - len(tokens)
         if not tokens or room <= 0:
             raise IkError(f"{len(tokens)} tokens, context {self._model.room.context}")
