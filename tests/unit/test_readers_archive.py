@@ -69,6 +69,18 @@ def test_xml_too_deep_for_any_document_is_an_error() -> None:
     assert caught.value.key == "read.damaged"
 
 
+@pytest.mark.parametrize("data", [b'<a xml:id="1 2">t</a>', b"<x:a>t</x:a>"])
+def test_xml_that_is_well_formed_but_breaks_other_rules_is_read(data: bytes) -> None:
+    assert parse_xml(data, "a.xml").text == "t"
+
+
+@pytest.mark.parametrize("data", [b'<a xml:id="1 2">t', b'<x:a b="1" b="2">t</x:a>'])
+def test_xml_that_is_not_well_formed_is_damaged_whatever_else_it_breaks(data: bytes) -> None:
+    with pytest.raises(ReadError) as caught:
+        parse_xml(data, "a.xml")
+    assert caught.value.key == "read.damaged"
+
+
 def test_what_is_no_zip_or_is_locked_says_so() -> None:
     with pytest.raises(ReadError) as caught:
         SafeZip(b"PK\x03\x04 and nothing more", "a.zip")

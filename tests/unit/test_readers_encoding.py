@@ -36,6 +36,7 @@ TRADITIONAL = "問渠是可以自行部署的知識庫助手，它依據文件�
         (POLISH, "iso8859_2"),
         (GREEK, "cp1253"),
         (CHINESE, "hz"),
+        (KOREAN, "iso2022_kr"),
         (CHINESE, "utf-32"),
         (CHINESE, "utf-32-le"),
         (CHINESE, "utf-32-be"),
@@ -120,3 +121,7 @@ def test_any_bytes_end_in_text_or_a_clear_error(data: bytes) -> None:
         text, name = decode(data, "x")
         assert isinstance(text, str)
         assert name
+
+
+def test_one_sign_that_tells_nothing_does_not_cost_the_file() -> None:
+    assert decode(b"a,b,c\n1,2,3\n4,5,\xa9", "x.csv")[0] == "a,b,c\n1,2,3\n4,5,©"

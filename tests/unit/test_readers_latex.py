@@ -86,9 +86,9 @@ def test_an_environment_that_is_not_closed_loses_nothing() -> None:
 
 
 def test_braces_that_are_not_closed_take_no_time() -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     assert "end" in read("\\section{" * 3000 + "\\textbf{{{" * 1000 + " end").text
-    assert time.monotonic() - begin < 20
+    assert time.process_time() - begin < 20
 
 
 def test_latex_is_known_by_its_document_class() -> None:

@@ -11,6 +11,7 @@ import pytest
 from wenqu.errors import ReadError
 from wenqu.protocols import DEFAULT_OPTIONS, Reader, ReadOptions, Sample
 from wenqu.readers.mail.mail import MailReader
+from wenqu.readers.mail.tnef import WrappedMailReader
 from wenqu.readers.markup.html import HtmlReader
 from wenqu.readers.markup.text import TextReader
 from wenqu.testing.contracts_reader import ReaderContract
@@ -365,6 +366,16 @@ def test_files_that_outlook_wrapped_are_unwrapped() -> None:
     cut = with_plain("See the files.")
     cut.add_attachment(wrapped[:-30], "application", "ms-tnef", filename="winmail.dat")
     assert "听泉有六个座位。" in read(bytes(cut)).text
+    assert WrappedMailReader(readers).accepts(Sample(name="winmail.dat", head=wrapped[:64]))
+    saved = WrappedMailReader(readers).read(wrapped, "winmail.dat")
+    assert saved.title == "名单"
+    assert saved.text.endswith("会议室 名单.txt\n\n听泉有六个座位。\n\n名单.txt\n\nSecond file")
+
+
+def test_what_is_no_wrapped_message_is_damaged() -> None:
+    with pytest.raises(ReadError) as caught:
+        WrappedMailReader(readers).read(b"nothing of the kind", "winmail.dat")
+    assert caught.value.key == "read.damaged"
 
 
 def test_a_charset_that_is_no_name_costs_nothing() -> None:

@@ -248,6 +248,25 @@ def test_headers_are_given_once() -> None:
     assert texts(odt(p("正文。"), styles=styles)) == ["内部资料", "正文。"]
 
 
+def test_headers_of_first_and_left_pages_are_read_and_hidden_ones_are_not() -> None:
+    inner = "".join(
+        f"<style:{name}>{p(text)}</style:{name.split()[0]}>"
+        for name, text in (
+            ("header-first", "封面"),
+            ("header-left", "办公室编"),
+            ('header style:display="false"', "不印"),
+            ("footer-first", "印发机关"),
+        )
+    )
+    page = f"<style:master-page>{inner}</style:master-page>"
+    styles = f"<office:master-styles>{page}</office:master-styles>"
+    assert texts(odt(p("正文。"), styles=styles)) == ["封面", "办公室编", "正文。", "印发机关"]
+
+
+def test_an_id_that_breaks_the_rules_of_ids_costs_nothing() -> None:
+    assert texts(odt('<text:p xml:id="1 2">正文。</text:p>')) == ["正文。"]
+
+
 def test_what_is_known_of_the_document_is_in_its_meta() -> None:
     meta = (
         "<office:meta><dc:title>手册</dc:title><meta:initial-creator>人事部</meta:initial-creator>"

@@ -1,100 +1,25 @@
-"""PDF: pages, boxes, passwords, tables, comments, recognition. The files are written here."""
+"""PDF: pages, boxes, headings, comments, embedded files. The files are written here."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from wenqu.errors import ReadError
-from wenqu.protocols import DEFAULT_OPTIONS, ReadOptions
-from wenqu.readers.pages import ocr
-from wenqu.readers.pages.ocr import Recognized
 from wenqu.readers.pages.pdf import PdfReader
+from wenqu.readers.pages.pdf_extras import _may_speak
 from wenqu.readers.pages.pdf_text import TextLayer, tried
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.pdfs import BODY, PAGE, Drawn, pdf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from wenqu.types import Document
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "handbook" / "差旅标准.pdf"
-Drawn = tuple[float, float, float, str]
-"""Left, distance from the top, size, text."""
-
-BODY = "Words of a paragraph that goes on for long enough to fill the"
-PAGE: list[Drawn] = [
-    (72, 780, 9, "Foot drawn first"),
-    (72, 72, 20, "A Title"),
-    (72, 110, 11, BODY),
-    (72, 124, 11, "whole line and is hyphen-"),
-    (72, 138, 11, "ated, then it ends."),
-    (72, 180, 14, "Section"),
-    (72, 210, 11, "Other words that are no part of it."),
-]
-
-
-def drawn(page: list[Drawn]) -> str:
-    return "".join(
-        f"BT /F {size} Tf {left} {842 - top - size} Td ({text}) Tj ET\n"
-        for left, top, size, text in page
-    )
-
-
-def pdf(  # noqa: PLR0913  # what a file may have
-    pages: list[list[Drawn]],
-    info: str = "",
-    *,
-    also: str = "",
-    catalog: str = "",
-    page_entries: str = "",
-    objects: tuple[str, ...] = (),
-    trailer: str = "",
-    coded: str = "",
-    cipher: Callable[[int, str], str] = lambda _, data: data,
-) -> bytes:
-    """Write a PDF whose pages draw texts in Helvetica.
-
-    ``objects`` are numbers 4 and on; ``also`` is drawn on each page; the entries go to the
-    dictionaries of the catalogue and of each page; ``coded`` is the filter of contents.
-    """
-    parts = [
-        f"<</Type/Catalog/Pages 2 0 R{catalog}>>",
-        "",
-        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-        *objects,
-    ]
-    kids = []
-    for page in pages:
-        stream = cipher(len(parts) + 1, drawn(page) + also)
-        parts.append(f"<</Length {len(stream)}{coded}>>stream\n{stream}endstream")
-        parts.append(
-            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]"
-            f"/Resources<</Font<</F 3 0 R>>/XObject<</Im 4 0 R>>>>{page_entries}"
-            f"/Contents {len(parts)} 0 R>>"
-        )
-        kids.append(f"{len(parts)} 0 R")
-    parts[1] = f"<</Type/Pages/Kids[{' '.join(kids)}]/Count {len(kids)}>>"
-    parts.append(f"<<{info}>>")
-    body, offsets = "%PDF-1.4\n", []
-    for number, content in enumerate(parts, 1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj{content}endobj\n"
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    return (
-        f"{body}xref\n0 {len(parts) + 1}\n0000000000 65535 f \n{table}"
-        f"trailer<</Size {len(parts) + 1}/Root 1 0 R/Info {len(parts)} 0 R{trailer}>>\n"
-        f"startxref\n{len(body)}\n%%EOF"
-    ).encode("latin-1")
 
 
 def read(
@@ -145,18 +70,6 @@ def test_running_heads_and_page_numbers_are_dropped() -> None:
     assert read(pages).text == "Words one.\n\nWords two.\n\nWords three.\n\nWords four."
 
 
-def test_wide_gaps_make_a_table() -> None:
-    rows = [("City", "Limit"), ("Beijing", "600"), ("Elsewhere", "350")]
-    page = [
-        (x, 100 + 20 * n, 11.0, row[c])
-        for n, row in enumerate(rows)
-        for c, x in ((0, 72), (1, 300))
-    ]
-    assert texts(read([page])) == [
-        ("table", "| City | Limit |\n| --- | --- |\n| Beijing | 600 |\n| Elsewhere | 350 |")
-    ]
-
-
 def test_the_title_is_that_of_the_file_unless_a_program_made_it_up() -> None:
     assert (
         read([PAGE], info="/Title(The Guide)/Author(Ada)/CreationDate(D:20240305)").title
@@ -186,44 +99,6 @@ def test_the_chinese_sample_is_read_with_its_table_and_without_its_running_head(
     assert document.title == "差旅标准"
     assert document.language == "zh"
     assert "乘坐飞机一律为经济舱，须至少提前五天订票" in document.text
-
-
-RULES = "".join(f"{x} 600 m {x} 720 l S\n" for x in (70, 200, 400)) + "".join(
-    f"70 {y} m 400 {y} l S\n" for y in (600, 640, 680, 720)
-)
-CELLS: list[Drawn] = [
-    (75, 130, 11, "Name"),
-    (210, 130, 11, "What it is"),
-    (75, 165, 11, "Spring"),
-    (210, 165, 11, "A meeting room for six"),
-    (210, 178, 11, "people, with a window"),
-    (75, 205, 11, "Tide"),
-    (210, 205, 11, "Another"),
-]
-
-
-def test_a_ruled_table_keeps_its_cells_whole_and_its_place() -> None:
-    document = read([[(72, 60, 11, "Before the table."), *CELLS]], also=RULES)
-    assert texts(document)[1] == (
-        "table",
-        (
-            "| Name | What it is |\n| --- | --- |\n"
-            "| Spring | A meeting room for six people, with a window |\n| Tide | Another |"
-        ),
-    )
-    box = document.blocks[1].box
-    assert box is not None
-    assert math.isclose(box.left, 70, abs_tol=2)
-    assert math.isclose(box.bottom, 842 - 600, abs_tol=2)
-
-
-def test_a_table_of_contents_is_no_table() -> None:
-    page = [
-        (x, 100 + 20.0 * n, 11.0, text)
-        for n, row in enumerate((("One ........", "3"), ("Two ........", "8")))
-        for x, text in zip((72, 400), row, strict=True)
-    ]
-    assert {kind for kind, _ in texts(read([page]))} == {"paragraph"}
 
 
 def test_the_two_engines_put_a_line_at_the_same_place() -> None:
@@ -256,52 +131,6 @@ def lines_of(data: bytes, *, quick: bool) -> list[tuple[str, tuple[float, ...]]]
         opened.close()
 
 
-UNSEEN = """
-1 g BT /F 12 Tf 72 400 Td (White as the page) Tj ET
-0 g BT /F 0.4 Tf 72 300 Td (As small as a speck of dust) Tj ET
-BT 3 Tr /F 12 Tf 72 200 Td (Never painted) Tj ET
-"""
-
-
-@pytest.mark.parametrize("entries", ["", "/Rotate 180"], ids=["quick", "sure"])
-def test_text_that_nobody_sees_is_left_out_and_its_pages_are_named(entries: str) -> None:
-    page = [(72.0, 72.0, 11.0, "Words that are seen")]
-    document = read([page, page], entries, also=UNSEEN)
-    assert document.text == "Words that are seen\n\nWords that are seen"
-    assert document.meta["pages_with_hidden_text"] == "1-2"
-
-
-@pytest.mark.parametrize("entries", ["", "/Rotate 180"], ids=["quick", "sure"])
-def test_white_text_on_a_dark_ground_is_read(entries: str) -> None:
-    dark = "0 0 1 rg 60 380 300 40 re f\n1 g BT /F 12 Tf 72 400 Td (White on blue) Tj ET\n"
-    document = read([[(72, 72, 11, "Words above it")]], entries, also=dark)
-    assert "White on blue" in document.text
-    assert "pages_with_hidden_text" not in document.meta
-
-
-def test_white_text_on_a_white_ground_is_not_read() -> None:
-    pale = "1 g 60 380 300 40 re f\nBT /F 12 Tf 72 400 Td (White on white) Tj ET\n"
-    assert read([[(72, 72, 11, "Words above it")]], also=pale).text == "Words above it"
-
-
-def test_text_behind_a_scan_is_read() -> None:
-    words = "BT 3 Tr /F 12 Tf 72 400 Td (What the recogniser saw) Tj ET\n"
-    layer = f"{words}q 595 0 0 842 0 0 cm /Im Do Q\n"
-    data = pdf([[]], also=layer, objects=(IMAGE,))
-    options = replace(DEFAULT_OPTIONS, ocr=False)
-    assert PdfReader().read(data, "x.pdf", options).text == "What the recogniser saw"
-
-
-def test_packed_contents_are_searched_for_unpainted_text_too() -> None:
-    def packed(number: int, content: str) -> str:
-        del number
-        return zlib.compress(content.encode("latin-1")).decode("latin-1")
-
-    page: list[Drawn] = [(72, 72, 11, "Words that are seen")]
-    data = pdf([page], also=UNSEEN, coded="/Filter/FlateDecode", cipher=packed)
-    assert PdfReader().read(data, "x.pdf").text == "Words that are seen"
-
-
 def test_a_turned_page_has_boxes_as_it_is_shown() -> None:
     document = read([[(100, 300, 11, "Words on a page that lies on its side")]], "/Rotate 90")
     (block,) = document.blocks
@@ -324,66 +153,6 @@ def test_a_panic_of_the_quick_engine_costs_nothing_and_a_key_press_goes_through(
     assert tried(panic) is None
     with pytest.raises(KeyboardInterrupt):
         tried(press)
-
-
-PAD = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
-
-
-def rc4(key: bytes, data: bytes) -> bytes:
-    state, at = list(range(256)), 0
-    for n in range(256):
-        at = (at + state[n] + key[n % len(key)]) % 256
-        state[n], state[at] = state[at], state[n]
-    out, one, other = bytearray(), 0, 0
-    for byte in data:
-        one = (one + 1) % 256
-        other = (other + state[one]) % 256
-        state[one], state[other] = state[other], state[one]
-        out.append(byte ^ state[(state[one] + state[other]) % 256])
-    return bytes(out)
-
-
-def encrypted(user: str, owner: str = "owner") -> bytes:
-    """Write a file under two passwords. Source: PDF 1.7, 7.6, revision 2 (RC4 with 40 bits)."""
-
-    def digest(data: bytes) -> bytes:
-        return hashlib.md5(data).digest()  # noqa: S324  # as the format has it
-
-    first, second = ((word.encode("latin-1") + PAD)[:32] for word in (user, owner))
-    by_owner = rc4(digest(second)[:5], first)
-    allowed = (-44).to_bytes(4, "little", signed=True)
-    key = digest(first + by_owner + allowed + b"0123456789abcdef")[:5]
-
-    def cipher(number: int, data: str) -> str:
-        own = digest(key + number.to_bytes(3, "little") + b"\0\0")[:10]
-        return rc4(own, data.encode("latin-1")).decode("latin-1")
-
-    entries = (
-        f"/Encrypt<</Filter/Standard/V 1/R 2/P -44/O<{by_owner.hex()}>/U<{rc4(key, PAD).hex()}>>>"
-        f"/ID[<{b'0123456789abcdef'.hex()}><{b'0123456789abcdef'.hex()}>]"
-    )
-    return pdf([PAGE], cipher=cipher, trailer=entries)
-
-
-@pytest.mark.parametrize("password", ["user", "owner", "mot de passe é", "   "])
-def test_a_password_opens_among_others_that_do_not(password: str) -> None:
-    data = encrypted("user" if password == "owner" else password)
-    options = ReadOptions(passwords=("wrong", password))
-    assert PdfReader().read(data, "x.pdf", options).title == "A Title"
-
-
-def test_without_a_password_and_with_wrong_ones_the_errors_differ() -> None:
-    data = encrypted("user")
-    keys = []
-    for passwords in ((), ("wrong", "\ud800")):
-        with pytest.raises(ReadError) as caught:
-            PdfReader().read(data, "x.pdf", ReadOptions(passwords=passwords))
-        keys.append(caught.value.key)
-    assert keys == ["read.encrypted", "read.password"]
-
-
-def test_a_file_that_asks_for_no_password_to_be_read_is_read() -> None:
-    assert PdfReader().read(encrypted(""), "x.pdf").title == "A Title"
 
 
 def test_comments_and_what_was_filled_in_are_read() -> None:
@@ -446,84 +215,32 @@ def test_subject_and_keywords_are_kept() -> None:
     assert (meta["subject"], meta["keywords"]) == ("Rooms", "room, booking")
 
 
-IMAGE = "<</Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 2>>stream\n\x00\xff\nendstream"  # noqa: E501
-
-
-class Eye:
-    """Sees one line in the middle of every picture, and remembers the pictures' sizes."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, ...]] = []
-
-    def lines(self, image: NDArray[np.uint8]) -> list[Recognized]:
-        self.seen.append(image.shape)
-        high, wide, _ = image.shape
-        return [
-            Recognized(
-                text=f"Seen {len(self.seen)}",
-                left=wide * 0.25,
-                right=wide * 0.75,
-                top=high * 0.5,
-                bottom=high * 0.5 + 30,
-                score=0.9,
-            )
-        ]
-
-
-@pytest.fixture
-def eye(monkeypatch: pytest.MonkeyPatch) -> Eye:
-    made = Eye()
-    monkeypatch.setattr(ocr, "recognizer_for", lambda options: made if options.ocr else None)
-    return made
-
-
-def scan(pages: list[list[Drawn]], place: str) -> bytes:
-    return pdf(pages, also=f"q {place} cm /Im Do Q\n", objects=(IMAGE,))
-
-
-def test_a_page_without_text_is_recognised_and_its_lines_have_boxes(eye: Eye) -> None:
-    signs: list[int] = []
-    options = replace(DEFAULT_OPTIONS, alive=lambda: signs.append(1))
-    document = PdfReader().read(scan([[], []], "595 0 0 842 0 0"), "x.pdf", options)
-    assert document.text == "Seen 1\n\nSeen 2"
-    assert document.meta["pages_recognized"] == "1-2"
-    assert len(signs) >= 2
-    box = document.blocks[0].box
-    assert box is not None
-    assert math.isclose(box.left, 595 / 4, abs_tol=1)
-    assert math.isclose(box.top, 842 / 2, abs_tol=1)
-
-
-def test_a_scan_with_no_more_than_a_page_number_is_recognised(eye: Eye) -> None:
-    data = scan([[(290, 800, 9, "17")]], "595 0 0 842 0 0")
-    assert "Seen 1" in PdfReader().read(data, "x.pdf").text
-
-
-def test_a_picture_among_text_is_recognised_by_itself_and_only_once(eye: Eye) -> None:
-    above: list[Drawn] = [(72, 72 + 14.0 * n, 11, f"{BODY} line {n}") for n in range(9)]
-    data = scan([above, above], "300 0 0 150 100 300")
-    document = PdfReader().read(data, "x.pdf")
-    assert document.text.count("Seen") == 1
-    assert len(eye.seen) == 1
-    assert math.isclose(eye.seen[0][1] / eye.seen[0][0], 2, abs_tol=0.05)
-
-
-def test_a_page_of_text_and_an_empty_page_are_not_recognised(eye: Eye) -> None:
-    document = PdfReader().read(pdf([PAGE, []]), "x.pdf")
-    assert not eye.seen
-    assert document.meta["pages_without_text"] == "2"
-    assert "pages_recognized" not in document.meta
-
-
-def test_no_page_is_recognised_where_that_is_switched_off(eye: Eye) -> None:
-    with pytest.raises(ReadError) as caught:
-        PdfReader().read(scan([[]], "595 0 0 842 0 0"), "x.pdf", ReadOptions(ocr=False))
-    assert caught.value.key == "read.no_text"
-    assert not eye.seen
-
-
 def test_text_at_infinity_and_broken_names_cost_nothing() -> None:
     far = "BT /F 11 Tf 1e38 0 0 1e38 1e38 1e38 Tm (Far away) Tj ET\n"
     document = read([PAGE], info="/Title<FEFFD83D0041>/Author(Ada)", also=far)
     assert "Other words that are no part of it." in document.text
     assert document.meta["author"] == "Ada"
+
+
+def packed(objects: bytes, entries: bytes = b"") -> bytes:
+    """Write an object stream as it stands in a file."""
+    return b"7 0 obj<</Type/ObjStm/N 1%s>>stream\n%s\nendstream" % (entries, zlib.compress(objects))
+
+
+@pytest.mark.parametrize(
+    ("data", "speaks"),
+    [
+        (b"<</Subtype/Link>>", False),
+        (b"/Annots[]<</Subtype/Link/Rect[0 0 1 1]>><</Subtype /Image>>", False),
+        (b"/Annots[]<</Subtype/Link>><</Subtype /Highlight>>", True),
+        (packed(b"1 0 <</Subtype/Link>><</Subtype/Type1>>"), False),
+        (packed(b"1 0 <</Subtype/Link>><</Subtype/Widget>>"), True),
+        (packed(b"as it stands", b"/DecodeParms<</Predictor 12>>"), True),
+        (b"7 0 obj<</Type/ObjStm/Filter/LZWDecode>>stream\nxyz\nendstream", True),
+        (packed(b"1 0 <</Subtype/Link>>") + b"trailer<</Encrypt 3 0 R>>", True),
+    ],
+)
+def test_pages_are_asked_for_comments_only_where_the_file_may_have_some(
+    data: bytes, *, speaks: bool
+) -> None:
+    assert _may_speak(data) is speaks

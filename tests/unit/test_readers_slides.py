@@ -397,3 +397,33 @@ def test_an_open_document_under_a_password_asks_for_it() -> None:
     with pytest.raises(ReadError) as caught:
         OpenSlidesReader().read(data, "x.odp")
     assert caught.value.key == "read.encrypted"
+
+
+def test_charts_formulas_and_documents_in_an_open_document_say_what_they_show() -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(
+        f'xmlns:{short}="{office}:{name}:1.0"'
+        for short, name in (
+            ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"),
+            ("c", "chart"),
+        )
+    )  # fmt: skip
+    cells = "".join(
+        f"<table:table-cell><text:p>{text}</text:p></table:table-cell>" for text in "甲乙"
+    )
+    table = f"<table:table><table:table-row>{cells}</table:table-row>"
+    inner = {
+        "Chart": f"<c:chart {spaces}><c:title><text:p>各季销量</text:p></c:title></c:chart>",
+        "Math": "<math><semantics><mi>E</mi><annotation>E = m c^2</annotation></semantics></math>",
+        "Text": f"<office:document {spaces}><office:text><text:p>内嵌的说明。</text:p>{table}"
+        "</table:table></office:text></office:document>",
+    }
+    frames = "".join(
+        f'<draw:frame><draw:object xmlns:x="x" x:href="./{name}"/></draw:frame>' for name in inner
+    )
+    content = f"<office:document {spaces}><draw:page>{frames}</draw:page></office:document>"
+    parts = {f"{name}/content.xml": text for name, text in inner.items()}
+    data = zipped({"content.xml": content, **parts})
+    document = OpenSlidesReader().read(data, "a.odp")
+    said = [document.text[block.span.start : block.span.end] for block in document.blocks]
+    assert said == ["各季销量", "E = m c^2", "内嵌的说明。", "甲 | 乙"]

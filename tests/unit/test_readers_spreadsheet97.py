@@ -141,6 +141,29 @@ def test_texts_in_boxes_are_read() -> None:
     assert text_of(data).endswith("| 1 | 2 |\n\n" + said)
 
 
+def test_what_is_printed_above_and_below_sheets_is_told_once() -> None:
+    header = record(0x0014, string('&L&"Arial,粗体"某某公司&C第 &P 页'))
+    footer = record(0x0015, struct.pack("<HB", 8, 0) + b"&RAuthor")
+    chart = record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0020, 0, 0, 0, 0))
+    chart += record(0x0014, string("图表的页眉")) + record(0x000A)
+    rows: list[list[Cell]] = [["a", "b"], [1, 2]]
+    sheets = {"一": sheet(rows, header + footer + chart), "二": sheet(rows, header + footer)}
+    table = "| a | b |\n| --- | --- |\n| 1 | 2 |"
+    assert text_of(workbook(sheets)) == f"一\n\n某某公司\n\n{table}\n\nAuthor\n\n二\n\n{table}"
+
+
+def test_a_header_from_before_excel_97_is_in_the_encoding_of_its_workbook() -> None:
+    head = record(0x0809, struct.pack("<HHHH", 0x0500, 0x0005, 0, 0))
+    head += record(0x0042, struct.pack("<H", 936))
+    text = "年度预算".encode("gb18030")
+    cells = record(0x0204, struct.pack("<HHHH", 0, 0, 0, 1) + b"a")
+    inner = record(0x0809, struct.pack("<HHHH", 0x0500, 0x0010, 0, 0)) + cells
+    inner += record(0x0014, bytes([len(text) + 2]) + b"&C" + text) + record(0x000A)
+    at = len(head) + 12 + 4  # behind the name of the sheet and the end
+    head += record(0x0085, struct.pack("<IBBB", at, 0, 0, 1) + b"S") + record(0x000A)
+    assert "年度预算" in text_of(compound({"Book": (head + inner).ljust(4096, b"\0")}))
+
+
 def test_a_stream_in_capitals_is_found() -> None:
     data = workbook({"Sheet": sheet([["name", "seats"], ["spring", 6]])}, name="WORKBOOK")
     assert "| spring | 6 |" in text_of(data)

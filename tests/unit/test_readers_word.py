@@ -482,3 +482,17 @@ def test_white_letters_on_a_ground_of_their_own_are_seen() -> None:
     body = p("Banner.", run=dark + white) + p("Ground.", properties=dark, run=white) + cell
     assert texts(docx(body, styles=style("t", "Dark"))) == ["Banner.", "Ground.", "Head"]
     assert texts(docx(p("Styled.", style="t", run=white), styles=style("t", "Dark"))) == ["Styled."]
+
+
+def test_a_chart_of_one_series_is_a_table_that_its_name_heads() -> None:
+    chart = (
+        '<c:chartSpace xmlns:c="c"><c:pieChart><c:ser><c:tx><c:v>销量</c:v></c:tx><c:cat>'
+        "<c:pt idx='0'><c:v>一季</c:v></c:pt><c:pt idx='1'><c:v>二季</c:v></c:pt></c:cat><c:val>"
+        "<c:pt idx='0'><c:v>8</c:v></c:pt><c:pt idx='1'><c:v>3</c:v></c:pt></c:val></c:ser>"
+        "</c:pieChart></c:chartSpace>"
+    )
+    link = f'<Relationship Id="x" Type="{TYPES}/chart" Target="charts/chart1.xml"/>'
+    space = "http://schemas.openxmlformats.org/drawingml/2006/chart"
+    place = f'<w:drawing><c:chart xmlns:c="{space}" r:id="x"/></w:drawing>'
+    data = docx(f"<w:p><w:r>{place}</w:r></w:p>", link, **{"word/charts/chart1.xml": chart})
+    assert texts(data) == ["|  | 销量 |\n| --- | --- |\n| 一季 | 8 |\n| 二季 | 3 |"]

@@ -280,6 +280,20 @@ def test_a_footnote_follows_the_paragraph_it_hangs_on() -> None:
     assert texts(data) == ["据统计[^1]。", "[^1]: 见年鉴。", "下文。"]
 
 
+def test_text_boxes_in_headers_stand_where_headers_do() -> None:
+    data = bytearray(doc(P("正文。"), P("内部资料")))
+    at = data.index(struct.pack("<II", 9, 0))  # the lengths of the stories: all is main text
+    struct.pack_into("<8i", data, at, 4, 0, 0, 0, 0, 0, 0, 5)
+    assert texts(bytes(data)) == ["内部资料", "正文。"]
+
+
+def test_a_piece_table_that_counts_more_characters_than_the_file_has_bytes_is_cut_short() -> None:
+    data = bytearray(doc(P("正文。")))
+    at = data.index(struct.pack("<IIHIH", 0, 4, 0, TEXT_AT, 0))
+    struct.pack_into("<I", data, at + 4, 0xF0000000)
+    assert texts(bytes(data)) == ["正文。"]
+
+
 def test_line_ends_hyphens_and_pictures_are_what_they_show() -> None:
     assert texts(doc(P("a\x0bb\x1ec\x1fd\x01e"))) == ["a\nb‑cde"]
 

@@ -38,8 +38,8 @@ BAD_READERS = """
             elif word == "hang":
                 time.sleep(600)
             elif word == "parts":
-                for _ in range(5):
-                    time.sleep(0.4)
+                for _ in range(7):
+                    time.sleep(0.5)
                     options.alive()
             elif word == "spin":
                 while True:
@@ -103,15 +103,16 @@ def test_one_process_reads_many_files(tmp_path: Path, factory: str) -> None:
         ("exit", "read.crashed", "exit 3"),
         ("mistake", "read.crashed", "ZeroDivisionError"),
         ("deep", "read.damaged", "nested too deeply"),
-        ("hang", "read.timeout", "0.5"),
-        ("spin", "read.timeout", "0.5"),
+        ("hang", "read.timeout", "3"),
+        ("spin", "read.timeout", "3"),
         ("memory", "read.memory", "256"),
     ],
 )
 def test_a_bad_file_costs_its_own_error_and_the_next_is_read(
     tmp_path: Path, factory: str, word: str, key: str, said: str
 ) -> None:
-    pool = ReadingPool(factory=factory, timeout_s=0.5 if "timeout" in key else 30, memory_mb=256)
+    # What is not bad takes no time: three seconds are enough for it on a busy machine, too.
+    pool = ReadingPool(factory=factory, timeout_s=3 if "timeout" in key else 120, memory_mb=256)
     before, bad, after = read_all(pool, tmp_path, "before", word, "after")
     assert before.text == "before"
     assert isinstance(bad, ReadError)
@@ -159,7 +160,7 @@ def test_files_are_read_side_by_side_by_several_workers(tmp_path: Path, factory:
 def test_the_clock_begins_anew_with_each_part_but_not_for_ever(
     tmp_path: Path, factory: str, total_s: float, outcome: str
 ) -> None:
-    pool = ReadingPool(factory=factory, timeout_s=1.5, total_timeout_s=total_s)
+    pool = ReadingPool(factory=factory, timeout_s=3, total_timeout_s=total_s)
     (read,) = read_all(pool, tmp_path, "parts")
     assert (read.key if isinstance(read, ReadError) else read.text) == outcome
 
@@ -211,7 +212,8 @@ def test_the_child_dies_when_its_parent_is_killed_in_mid_file(tmp_path: Path, fa
 
 def ends(pid: int) -> bool:
     """Wait until a process is gone, or a zombie that nobody here can reap."""
-    for _ in range(400):
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

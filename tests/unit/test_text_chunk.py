@@ -5,20 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wenqu.testing.chunks import made_of, word_starts
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
 from wenqu.types import Block, BlockKind, Chunk, Chunking, ChunkStrategy, Document, Span, chunk_id
 
-WORD = "[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]+|[^\\w\\s]"
 HEADING, PARAGRAPH, CODE, TABLE = (
     BlockKind.HEADING,
     BlockKind.PARAGRAPH,
     BlockKind.CODE,
     BlockKind.TABLE,
 )
-
-
-def token_starts(text: str) -> Sequence[int]:
-    return [match.start() for match in re.finditer(WORD, text)]
 
 
 def cut(
@@ -28,22 +24,11 @@ def cut(
     overlap: int = 0,
 ) -> list[Chunk]:
     chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
-    return chunk(whole, chunking, token_starts)
+    return chunk(whole, chunking, word_starts)
 
 
 def size(text: str) -> int:
-    return len(token_starts(text))
-
-
-def document(*parts: tuple[BlockKind, tuple[str, ...], str], page: int | None = None) -> Document:
-    """Build a document of blocks that are parted by a blank line."""
-    text, blocks = "", []
-    for kind, heading, content in parts:
-        text += "\n\n" if text else ""
-        span = Span(start=len(text), end=len(text) + len(content))
-        blocks.append(Block(span=span, kind=kind, heading=heading, page=page))
-        text += content
-    return Document(id="d", source="s", title="t", text=text, language="zh", blocks=tuple(blocks))
+    return len(word_starts(text))
 
 
 def plain(text: str) -> Document:
@@ -76,7 +61,7 @@ def test_paragraphs_are_packed_up_to_the_limit_and_kept_whole() -> None:
 
 def test_a_heading_begins_a_chunk_that_carries_its_path() -> None:
     chunks = cut(
-        document(
+        made_of(
             (HEADING, (), "# Guide"),
             (HEADING, ("Guide",), "## Install"),
             (PARAGRAPH, ("Guide", "Install"), words(20)),
@@ -96,13 +81,13 @@ def test_small_sections_share_a_chunk_under_their_common_heading() -> None:
         for name in ("a", "b", "c")
         for part in ((HEADING, ("Q",), f"## {name}"), (PARAGRAPH, ("Q", name), words(3)))
     ]
-    chunks = cut(document((HEADING, (), "# Q"), *sections), 100)
+    chunks = cut(made_of((HEADING, (), "# Q"), *sections), 100)
     assert [each.heading for each in chunks] == [("Q",)]
 
 
 def test_a_chunk_never_crosses_a_top_level_heading() -> None:
     chunks = cut(
-        document(
+        made_of(
             (PARAGRAPH, (), "intro"),
             (HEADING, (), "A"),
             (PARAGRAPH, ("A",), "one"),
@@ -117,7 +102,7 @@ def test_a_chunk_never_crosses_a_top_level_heading() -> None:
 def test_a_heading_is_not_parted_from_a_text_that_must_be_cut() -> None:
     sentences = " ".join(f"Sentence {number} has seven words in it." for number in range(20))
     chunks = cut(
-        document((HEADING, (), "# Long"), (PARAGRAPH, ("Long",), sentences)), 32, token_starts
+        made_of((HEADING, (), "# Long"), (PARAGRAPH, ("Long",), sentences)), 32, word_starts
     )
     assert chunks[0].text.startswith("# Long\n\nSentence 0")
     assert all(each.text.endswith(".") for each in chunks)
@@ -134,7 +119,7 @@ def test_code_stays_whole_while_it_fits_and_is_cut_between_lines() -> None:
     fitting = "\n".join(f"x{line} = {line}" for line in range(8))
     large = "\n".join(f"y{line} = {line}" for line in range(20))
     chunks = cut(
-        document((PARAGRAPH, (), words(12)), (CODE, (), fitting), (CODE, (), large)),
+        made_of((PARAGRAPH, (), words(12)), (CODE, (), fitting), (CODE, (), large)),
         32,
     )
     assert texts(chunks)[1] == fitting
@@ -144,7 +129,7 @@ def test_code_stays_whole_while_it_fits_and_is_cut_between_lines() -> None:
 
 def test_a_table_is_cut_between_rows() -> None:
     rows = [f"| {row} | value. And more |" for row in range(12)]
-    chunks = cut(document((TABLE, (), "\n".join(rows))), 32)
+    chunks = cut(made_of((TABLE, (), "\n".join(rows))), 32)
     assert len(chunks) > 1
     assert [row for each in chunks for row in each.text.split("\n")] == rows
 
@@ -191,7 +176,7 @@ PARTS = st.lists(
 def test_chunks_are_exact_ordered_whole_and_small_enough(
     parts: list[tuple[BlockKind, tuple[str, ...], str]], maximum: int
 ) -> None:
-    whole = document(*parts)
+    whole = made_of(*parts)
     check(whole, cut(whole, maximum), maximum)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenqu.readers.builder import DocumentBuilder
-from wenqu.testing.chunks import check_chunks
+from wenqu.testing.chunks import check_chunks, made_of, word_starts
 from wenqu.text.chunk import chunk, embedding_text, fingerprint
 from wenqu.types import Block, BlockKind, Chunk, Chunking, ChunkStrategy, Document, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WORD = "[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]+|[^\\w\\s]"
 HEADING, PARAGRAPH, CODE, TABLE, LIST = (
     BlockKind.HEADING,
     BlockKind.PARAGRAPH,
@@ -29,22 +27,8 @@ LEAVE = [f"| person {number} | {number} |" for number in range(30)]
 SENTENCES = [f"Sentence {number} has seven words in it." for number in range(30)]
 
 
-def token_starts(text: str) -> Sequence[int]:
-    return [match.start() for match in re.finditer(WORD, text)]
-
-
 def size(text: str) -> int:
-    return len(token_starts(text))
-
-
-def document(*parts: tuple[BlockKind, tuple[str, ...], str], page: int | None = None) -> Document:
-    text, blocks = "", []
-    for kind, heading, content in parts:
-        text += "\n\n" if text else ""
-        span = Span(start=len(text), end=len(text) + len(content))
-        blocks.append(Block(span=span, kind=kind, heading=heading, page=page))
-        text += content
-    return Document(id="d", source="s", title="t", text=text, language="zh", blocks=tuple(blocks))
+    return len(word_starts(text))
 
 
 def cut(
@@ -54,8 +38,8 @@ def cut(
     overlap: int = 0,
 ) -> list[Chunk]:
     chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
-    chunks = chunk(whole, chunking, token_starts)
-    check_chunks(whole, chunks, chunking, token_starts)
+    chunks = chunk(whole, chunking, word_starts)
+    check_chunks(whole, chunks, chunking, word_starts)
     return chunks
 
 
@@ -71,7 +55,7 @@ def table(*rows: str, header: str = HEADER) -> tuple[BlockKind, tuple[str, ...],
 
 
 def test_each_chunk_of_a_long_table_has_its_header_rows() -> None:
-    first, *others = cut(document(table(*LEAVE)), 64)
+    first, *others = cut(made_of(table(*LEAVE)), 64)
     assert first.text.startswith(f"{HEADER}\n{LEAVE[0]}\n")
     assert first.header == ""
     assert len(others) > 2
@@ -81,42 +65,42 @@ def test_each_chunk_of_a_long_table_has_its_header_rows() -> None:
 
 
 def test_text_before_and_after_a_table_has_no_header_rows() -> None:
-    whole = document((PARAGRAPH, (), "Who has how much."), table(*LEAVE), (PARAGRAPH, (), "End."))
+    whole = made_of((PARAGRAPH, (), "Who has how much."), table(*LEAVE), (PARAGRAPH, (), "End."))
     chunks = cut(whole, 64)
     assert [bool(each.header) for each in chunks] == [False] + [True] * (len(chunks) - 1)
     # The last chunk begins with rows and ends with the paragraph after them.
     assert chunks[-1].text.endswith("|\n\nEnd.")
-    assert cut(document((PARAGRAPH, (), " ".join(SENTENCES))), 64)[-1].header == ""
+    assert cut(made_of((PARAGRAPH, (), " ".join(SENTENCES))), 64)[-1].header == ""
 
 
 def test_header_rows_are_never_left_behind_at_the_end_of_a_chunk() -> None:
     intro = " ".join(SENTENCES[:6])
     for maximum in range(48, 72):
-        chunks = cut(document((PARAGRAPH, (), intro), table(*LEAVE)), maximum)
+        chunks = cut(made_of((PARAGRAPH, (), intro), table(*LEAVE)), maximum)
         assert not [each for each in chunks if each.text.endswith(HEADER)]
 
 
 def test_the_first_row_after_the_header_may_be_larger_than_a_chunk() -> None:
-    first, *others = cut(document(table("| x | " + "word " * 100 + "|", LEAVE[0])), 64)
+    first, *others = cut(made_of(table("| x | " + "word " * 100 + "|", LEAVE[0])), 64)
     assert first.text.startswith(f"{HEADER}\n| x | word")
     assert all(each.header == HEADER for each in others)
 
 
 def test_header_rows_that_would_fill_the_chunks_are_not_repeated() -> None:
     long = "| " + " | ".join(f"column {number}" for number in range(9)) + " |\n|" + " --- |" * 9
-    chunks = cut(document(table(*LEAVE, header=long)), 64)
+    chunks = cut(made_of(table(*LEAVE, header=long)), 64)
     assert len(chunks) > 3
     assert {each.header for each in chunks} == {""}
 
 
 def test_a_table_without_a_rule_has_no_header_rows() -> None:
-    chunks = cut(document((TABLE, (), "\n".join(LEAVE))), 64)
+    chunks = cut(made_of((TABLE, (), "\n".join(LEAVE))), 64)
     assert len(chunks) > 1
     assert {each.header for each in chunks} == {""}
 
 
 def test_what_is_embedded_of_later_rows_begins_with_the_header_rows() -> None:
-    later = cut(document(table(*LEAVE)), 64)[1]
+    later = cut(made_of(table(*LEAVE)), 64)[1]
     assert embedding_text(later, "Leave") == f"Leave\n{HEADER}\n{later.text}"
 
 
@@ -132,7 +116,7 @@ def sections(*names: str) -> list[tuple[BlockKind, tuple[str, ...], str]]:
 
 
 def test_by_heading_every_section_is_a_chunk_however_small() -> None:
-    whole = document((HEADING, (), "# Q"), *sections("a", "b", "c"))
+    whole = made_of((HEADING, (), "# Q"), *sections("a", "b", "c"))
     assert len(cut(whole, 100)) == 1
     chunks = cut(whole, 100, ChunkStrategy.HEADING)
     assert [each.heading for each in chunks] == [("Q", "a"), ("Q", "b"), ("Q", "c")]
@@ -140,7 +124,7 @@ def test_by_heading_every_section_is_a_chunk_however_small() -> None:
 
 
 def test_by_heading_a_heading_without_text_stays_with_the_next() -> None:
-    whole = document(
+    whole = made_of(
         (HEADING, (), "# Q"), (HEADING, ("Q",), "## empty"), *sections("b"), *sections("c")
     )
     assert texts(cut(whole, 100, ChunkStrategy.HEADING)) == [
@@ -152,21 +136,21 @@ def test_by_heading_a_heading_without_text_stays_with_the_next() -> None:
 def test_by_sentence_chunks_are_filled_with_whole_sentences() -> None:
     paragraphs = [(PARAGRAPH, (), " ".join(SENTENCES[at : at + 3])) for at in range(0, 12, 3)]
     # Paragraphs of 24 tokens: two of them do not fit into 40, but five sentences do.
-    assert [size(text) for text in texts(cut(document(*paragraphs), 40))] == [24] * 4
-    by_sentence = cut(document(*paragraphs), 40, ChunkStrategy.SENTENCE)
+    assert [size(text) for text in texts(cut(made_of(*paragraphs), 40))] == [24] * 4
+    by_sentence = cut(made_of(*paragraphs), 40, ChunkStrategy.SENTENCE)
     assert [size(text) for text in texts(by_sentence)] == [40, 40, 16]
     assert all(each.text.endswith(".") for each in by_sentence)
 
 
 def test_by_sentence_code_stays_whole() -> None:
     code = "```\nfirst = 1. Then\nsecond = 2\n```"
-    whole = document((PARAGRAPH, (), " ".join(SENTENCES[:4])), (CODE, (), code))
+    whole = made_of((PARAGRAPH, (), " ".join(SENTENCES[:4])), (CODE, (), code))
     assert code in texts(cut(whole, 40, ChunkStrategy.SENTENCE))[1]
 
 
 def test_by_table_every_row_is_a_chunk_with_its_header() -> None:
     rows = [f"| person number {number} of all people here | {number} |" for number in range(5)]
-    whole = document((PARAGRAPH, (), "Before."), table(*rows), (PARAGRAPH, (), "After."))
+    whole = made_of((PARAGRAPH, (), "Before."), table(*rows), (PARAGRAPH, (), "After."))
     chunks = cut(whole, 64, ChunkStrategy.TABLE)
     assert texts(chunks) == ["Before.", f"{HEADER}\n{rows[0]}", *rows[1:], "After."]
     assert [each.header for each in chunks] == ["", "", *[HEADER] * 4, ""]
@@ -174,7 +158,7 @@ def test_by_table_every_row_is_a_chunk_with_its_header() -> None:
 
 def test_by_table_tiny_rows_share_a_chunk() -> None:
     rows = [f"| {number} |" for number in range(40)]
-    chunks = cut(document(table(*rows, header="| n |\n| - |")), 256, ChunkStrategy.TABLE)
+    chunks = cut(made_of(table(*rows, header="| n |\n| - |")), 256, ChunkStrategy.TABLE)
     assert {len(each.text.split("\n")) for each in chunks[1:-1]} == {4}
 
 
@@ -188,9 +172,9 @@ def test_by_table_tiny_rows_share_a_chunk() -> None:
 )
 def test_without_being_told_questions_and_answers_are_a_chunk_each(header: str) -> None:
     rows = [f"| How do I ask number {number} here? | Ask number {number}. |" for number in range(4)]
-    chunks = cut(document(table(*rows, header=header)), 256)
+    chunks = cut(made_of(table(*rows, header=header)), 256)
     assert texts(chunks) == [f"{header}\n{rows[0]}", *rows[1:]]
-    assert len(cut(document(table(*rows)), 256)) == 1
+    assert len(cut(made_of(table(*rows)), 256)) == 1
 
 
 def test_recursively_chunks_are_filled_but_a_section_that_fits_is_not_cut() -> None:
@@ -198,13 +182,13 @@ def test_recursively_chunks_are_filled_but_a_section_that_fits_is_not_cut() -> N
     for name, many in (("a", 3), ("b", 1), ("c", 3)):
         parts.append((HEADING, ("Q",), f"## {name}"))
         parts += [(PARAGRAPH, ("Q", name), SENTENCES[at]) for at in range(many)]
-    chunks = cut(document(*parts), 50, ChunkStrategy.RECURSIVE)
+    chunks = cut(made_of(*parts), 50, ChunkStrategy.RECURSIVE)
     assert [each.heading for each in chunks] == [("Q",), ("Q", "c")]
     assert size(chunks[0].text) == 40
 
 
 def test_recursively_chunks_share_whole_sentences() -> None:
-    whole = document((PARAGRAPH, (), " ".join(SENTENCES)))
+    whole = made_of((PARAGRAPH, (), " ".join(SENTENCES)))
     chunks = cut(whole, 40, ChunkStrategy.RECURSIVE, overlap=10)
     for before, after in pairwise(chunks):
         shared = whole.text[after.start : before.end]
@@ -215,7 +199,7 @@ def test_recursively_chunks_share_whole_sentences() -> None:
 
 def test_nothing_is_shared_across_top_level_sections() -> None:
     long = " ".join(SENTENCES[:8])
-    whole = document(
+    whole = made_of(
         (HEADING, (), "A"), (PARAGRAPH, ("A",), long), (HEADING, (), "B"), (PARAGRAPH, ("B",), long)
     )
     for strategy in (ChunkStrategy.RECURSIVE, ChunkStrategy.CHARACTER):
@@ -226,19 +210,19 @@ def test_nothing_is_shared_across_top_level_sections() -> None:
 
 def test_by_character_chunks_are_of_one_size_and_share_what_was_asked() -> None:
     text = "".join(chr(0x4E00 + number) for number in range(400))
-    chunks = cut(document((PARAGRAPH, (), text)), 50, ChunkStrategy.CHARACTER, overlap=10)
+    chunks = cut(made_of((PARAGRAPH, (), text)), 50, ChunkStrategy.CHARACTER, overlap=10)
     assert {len(each.text) for each in chunks[1:-1]} == {50}
     assert [each.start for each in chunks[:4]] == [0, 30, 70, 110]
 
 
 def test_by_character_words_are_not_torn() -> None:
     text = "wonderful words " * 60
-    chunks = cut(document((PARAGRAPH, (), text)), 33, ChunkStrategy.CHARACTER, overlap=5)
+    chunks = cut(made_of((PARAGRAPH, (), text)), 33, ChunkStrategy.CHARACTER, overlap=5)
     assert {word for each in chunks for word in each.text.split()} == {"wonderful", "words"}
 
 
 def test_more_than_half_of_a_chunk_is_never_shared() -> None:
-    whole = document((PARAGRAPH, (), " ".join(SENTENCES)))
+    whole = made_of((PARAGRAPH, (), " ".join(SENTENCES)))
     half, more = (cut(whole, 40, ChunkStrategy.RECURSIVE, overlap=size) for size in (20, 39))
     assert half == more
 
@@ -302,7 +286,7 @@ def test_the_chunks_of_any_document_are_exact_ordered_whole_and_small_enough(
     maximum: int,
     overlap: int,
 ) -> None:
-    cut(document(*parts), maximum, strategy, overlap)
+    cut(made_of(*parts), maximum, strategy, overlap)
 
 
 READ = st.lists(
@@ -349,4 +333,4 @@ def test_a_hostile_text_is_cut_in_time_by_every_strategy(
 ) -> None:
     text = unit * 10_000
     kind = TABLE if "|" in unit else PARAGRAPH
-    cut(document((kind, (), text)), 64, strategy, overlap=16)
+    cut(made_of((kind, (), text)), 64, strategy, overlap=16)

@@ -47,6 +47,7 @@ def default_readers() -> tuple[Reader, ...]:
     from wenqu.readers.mail.mail import MailReader
     from wenqu.readers.mail.mhtml import MhtmlReader
     from wenqu.readers.mail.outlook import OutlookReader
+    from wenqu.readers.mail.tnef import WrappedMailReader
     from wenqu.readers.markup.code import CodeReader
     from wenqu.readers.markup.csv import CsvReader
     from wenqu.readers.markup.epub import EpubReader
@@ -82,6 +83,7 @@ def default_readers() -> tuple[Reader, ...]:
         RtfReader(default_readers),
         ImageReader(),
         OutlookReader(default_readers),
+        WrappedMailReader(default_readers),
         SpreadsheetReader(default_readers),
         OldSpreadsheetReader(default_readers),
         BinarySpreadsheetReader(),

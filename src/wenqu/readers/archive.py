@@ -164,6 +164,9 @@ def parse_xml(data: bytes, source: str, part: str = "XML", *, recover: bool = Fa
     try:
         root: _Element | None = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if not recover and len(parser.error_log) and not parser.error_log.filter_from_fatals():
+            # Well-formed, but for an id or a prefix that breaks a rule of another standard.
+            return parse_xml(data, source, part, recover=True)
         raise ReadError("read.damaged", source=source, reason=f"{part}: {error}") from error
     if root is None:
         raise ReadError("read.damaged", source=source, reason=f"{part}: nothing in it")

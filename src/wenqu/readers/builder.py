@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _GAP = "\n\n"
+_LINE_END = "\n"
 _MAX_TITLE = 200
 _COMMON_NAMES = ("readme", "index")
 
@@ -42,9 +43,13 @@ _WIDE_GAP = re.compile(rf" (?<=[{_WIDE}] ) *(?=[{_WIDE}])")  # a space first: fo
 _WIDE_PAIR = re.compile(rf"(?<=[{_WIDE}]) *(?=[{_WIDE}])")
 _LETTER_SPACED = re.compile(rf"(?:[{_WIDE}] +)+[{_WIDE}]")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
-# What most blocks are made of, which ``normalize`` changes nothing in: no spaces at line ends.
-_SURE = "[!-~\u3001-\u3029\u4e00-\u9fff\uff01-\uff5e]+"
-_PLAIN = re.compile(f"{_SURE}(?: {_SURE})*")
+# What most blocks are made of, formulas too, which ``normalize`` changes nothing in: no spaces at
+# line ends.
+_SURE = (
+    "[!-~\u00a1-\u00ac\u00ae-\u00ff\u02c6\u02dc\u0391-\u03a1\u03a3-\u03c9\u03d5\u03f5\u2010-\u2027"
+    "\u2030-\u205e\u2190-\u2328\u2a00-\u2adb\u3001-\u3029\u4e00-\u9fff\uff01-\uff5e]+"
+)
+_PLAIN = re.compile(f"{_SURE}(?:[ \n]{_SURE})*")
 _SPREAD_SHARE = 0.25
 _SPREAD_GAPS = 4
 _OUTER_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+|\s+\Z")
@@ -145,8 +150,13 @@ class DocumentBuilder:
         *,
         page: int | None = None,
         box: Box | None = None,
+        continues: bool = False,
     ) -> None:
-        """Add a block below the headings in force; one without a letter or digit is left out."""
+        """Add a block below the headings in force; one without a letter or digit is left out.
+
+        One that ``continues`` has further rows of the table before, on another page: one line end
+        stands between them.
+        """
         body = text if _PLAIN.fullmatch(text) else normalize(text).strip()
         if not only_text(body):
             return
@@ -154,7 +164,8 @@ class DocumentBuilder:
             # Fenced in every format: a chunk, a prompt and a quote then show what is code.
             fence = "~~~" if "```" in body else "```"
             body = f"{fence}\n{_OUTER_BLANK_LINES.sub('', normalize(text))}\n{fence}"
-        self._append(body, kind, page, box)
+        goes_on = continues and bool(self._blocks) and self._blocks[-1].kind is kind
+        self._append(body, kind, page, box, gap=_LINE_END if goes_on else _GAP)
 
     def include(self, document: Document, name: str, level: int = 1) -> None:
         """Add a whole document as a section headed ``name``.
@@ -162,9 +173,12 @@ class DocumentBuilder:
         Its pages and boxes are not this document's, so they are dropped.
         """
         self.heading(name, level)
+        end = 0
         for block in document.blocks:
             text = document.text[block.span.start : block.span.end]
-            self._append(text, block.kind, None, None, block.heading)
+            gap = document.text[end : block.span.start] or _GAP
+            self._append(text, block.kind, None, None, block.heading, gap=gap)
+            end = block.span.end
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
         self._path = tuple(above for _, above in self._headings)
@@ -191,7 +205,7 @@ class DocumentBuilder:
         """
         if not self._blocks:
             raise ReadError("read.empty", source=self._source)
-        text = _GAP.join(self._parts)
+        text = "".join(self._parts)
         named = collapse(normalize(title or "")) or self._heading_title() or file_stem(self._source)
         return Document(
             id=document_id(self._source),
@@ -224,10 +238,15 @@ class DocumentBuilder:
         page: int | None,
         box: Box | None,
         below: tuple[str, ...] = (),
+        *,
+        gap: str = _GAP,
     ) -> None:
-        start = self._length + (len(_GAP) if self._parts else 0)
+        if self._parts:
+            self._parts.append(gap)
+            self._length += len(gap)
+        start = self._length
         self._parts.append(text)
-        self._length = start + len(text)
+        self._length += len(text)
         if self._length > self._limit:
             raise ReadError("read.too_long", source=self._source, limit=self._limit)
         self._blocks.append(

@@ -84,7 +84,9 @@ _XML = re.compile(rb"\A\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]
 _MARKS = re.compile(rb"<[!?/A-Za-z][^<>]{0,2000}>|&\w+;")
 # Encodings of seven bits switch tables by escapes, so they are valid UTF-8 too.
 _ESCAPES = ((re.compile(rb"\x1b\$[@B(]"), "iso2022_jp_2"),
-            (re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "hz"))  # fmt: skip
+            (re.compile(rb"~\{(?:[!-w][!-~])+~\}"), "hz"),
+            (re.compile(rb"\x1b\$\)C"), "iso2022_kr"))  # fmt: skip
+_SHIFTS = b"\x0e\x0f"  # what ISO 2022 changes tables by, once an escape has named them
 _CONTROLS = bytes({*range(0x09), *range(0x0E, 0x1B), *range(0x1C, 0x20)})
 # First bytes of UTF-16 units that Chinese text is made of: ideographs, and its punctuation.
 _ROWS = frozenset({*range(0x4E, 0xA0), 0x20, 0x30, 0xFF})
@@ -98,6 +100,7 @@ _CONTROL_SHARE = 0.02
 _SURE_CHINESE = 0.9
 _LIKELY_CHINESE = 0.6
 _SHORT = 24  # bytes beyond ASCII; so few carry no statistics
+_FEW = 2  # likewise; so few are no reason to refuse what the other bytes say
 _BROKEN_SHARE = 0.02
 _MAX_NOISE = 0.2
 _ODD = frozenset({"Cc", "Cn", "Co", "Cs", "Lm", "No", "Sk", "Sm", "So"})
@@ -136,6 +139,8 @@ def decode(data: bytes, source: str, *, declared: bool = False) -> tuple[str, st
 def looks_binary(data: bytes) -> bool:
     """Say whether ``data`` (or its first KiB) is no text of any encoding: NULs, control bytes."""
     sample = data[:_SAMPLE]
+    if _ESCAPES[-1][0].search(sample):
+        sample = sample.translate(None, _SHIFTS)
     controls = len(sample) - len(sample.translate(None, _CONTROLS))
     if not controls or (b"\0" not in sample and controls <= len(sample) * _CONTROL_SHARE):
         return False
@@ -225,7 +230,8 @@ def _by_evidence(data: bytes, declared: str | None) -> str | None:
         return declared
     if told is not None and _broken(sample, told) <= _BROKEN_SHARE and _is_writing(sample, told):
         return told
-    return likely if chinese[likely] >= _LIKELY_CHINESE else None
+    last = "cp1252" if high <= _FEW < len(data) else None
+    return likely if chinese[likely] >= _LIKELY_CHINESE else last
 
 
 def _but_for_broken_bytes(sample: bytes) -> str | None:

@@ -14,10 +14,12 @@ import zipfile
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from wenqu.errors import ReadError
 from wenqu.readers.encoding import decode
+from wenqu.readers.zipaes import is_aes, open_aes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -102,30 +104,43 @@ class _Budget:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     name: str
-    open: Callable[[], IO[bytes]] | None  # None where a password is missing
+    ways: tuple[Callable[[], IO[bytes]], ...]  # one a password; none where a password is missing
 
 
 def _written(entry: _Entry, into: Path, number: int, budget: _Budget) -> Member:
     name = entry.name
-    if entry.open is None:
+    if not entry.ways:
         return Member(name=name, error=ReadError("read.encrypted", source=name))
     # Under its own last name, by which readers tell formats; in a folder that no other member has.
     folder = into / str(number)
     folder.mkdir()
     path = folder / _file_name(name)
+    failures = []
+    for way in entry.ways:
+        error = _copied(way, path, name, budget)
+        if error is None:
+            return Member(name=name, path=path)
+        failures.append(error)
+    path.unlink(missing_ok=True)
+    # One of 256 wrong passwords looks right until the end, so damage only counts if nothing else.
+    wrong = next((error for error in failures if error.key == "read.password"), None)
+    return Member(name=name, error=wrong or failures[-1])
+
+
+def _copied(
+    way: Callable[[], IO[bytes]], path: Path, name: str, budget: _Budget
+) -> ReadError | None:
     try:
-        with entry.open() as packed, path.open("wb") as file:
+        with way() as packed, path.open("wb") as file:
             while piece := packed.read(_PIECE):
                 budget.take(len(piece))
                 file.write(piece)
     except _BROKEN as error:
-        path.unlink(missing_ok=True)
         reason = str(error) or type(error).__name__
-        return Member(name=name, error=ReadError("read.damaged", source=name, reason=reason))
+        return ReadError("read.damaged", source=name, reason=reason)
     except RuntimeError:  # zipfile: the password is wrong
-        path.unlink(missing_ok=True)
-        return Member(name=name, error=ReadError("read.password", source=name))
-    return Member(name=name, path=path)
+        return ReadError("read.password", source=name)
+    return None
 
 
 def _members(path: Path, source: str, options: ReadOptions, stack: ExitStack) -> Iterator[_Entry]:
@@ -153,25 +168,22 @@ def _tar_entry(tar: tarfile.TarFile, info: tarfile.TarInfo) -> _Entry:
             raise EOFError(info.name)
         return file
 
-    return _Entry(_safe_name(info.name), opened)
+    return _Entry(_safe_name(info.name), (opened,))
 
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, options: ReadOptions) -> _Entry:
     name = _safe_name(_zip_name(info))
     if not info.flag_bits & _ENCRYPTED_FLAG:
-        return _Entry(name, lambda: archive.open(info))
-    if not options.passwords:
-        return _Entry(name, None)
+        return _Entry(name, (lambda: archive.open(info),))
 
-    def opened() -> IO[bytes]:
-        for password in options.passwords[:-1]:
-            try:
-                return archive.open(info, pwd=password.encode())
-            except RuntimeError:
-                continue
-        return archive.open(info, pwd=options.passwords[-1].encode())
+    def opened(password: bytes) -> IO[bytes]:
+        if is_aes(info) and archive.fp is not None:
+            return open_aes(archive.fp, info, password)
+        return archive.open(info, pwd=password)
 
-    return _Entry(name, opened)
+    # Programs on a Chinese Windows encode a password as they do names.
+    spelled = (one.encode(code) for one in options.passwords for code in ("utf-8", "gb18030"))
+    return _Entry(name, tuple(partial(opened, one) for one in dict.fromkeys(spelled)))
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:

@@ -1,17 +1,36 @@
-"""What holds for the chunks of any document, however it is cut."""
+"""What holds for the chunks of any document, however it is cut; and documents to cut."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from wenqu.types import BlockKind
+from wenqu.types import Block, BlockKind, Document, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wenqu.types import Chunk, Chunking, Document
+    from wenqu.types import Chunk, Chunking
 
-__all__ = ["check_chunks"]
+__all__ = ["check_chunks", "made_of", "word_starts"]
+
+_WORD = re.compile("[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]+|[^\\w\\s]")
+
+
+def word_starts(text: str) -> list[int]:
+    """Return where tokens begin for one to whom a word, a character or a sign is a token."""
+    return [match.start() for match in _WORD.finditer(text)]
+
+
+def made_of(*parts: tuple[BlockKind, tuple[str, ...], str], page: int | None = None) -> Document:
+    """Return a document of blocks, (kind, headings, text) each, that are parted by a blank line."""
+    text, blocks = "", []
+    for kind, heading, content in parts:
+        text += "\n\n" if text else ""
+        span = Span(start=len(text), end=len(text) + len(content))
+        blocks.append(Block(span=span, kind=kind, heading=heading, page=page))
+        text += content
+    return Document(id="d", source="s", title="t", text=text, language="zh", blocks=tuple(blocks))
 
 
 def check_chunks(

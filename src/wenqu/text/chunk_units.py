@@ -88,6 +88,8 @@ class Tokens:
 def units_of(document: Document, tokens: Tokens, *, alone: bool) -> Iterator[Unit]:
     """Yield a unit for each block, and for the paragraphs of any text between blocks.
 
+    A block whose rows go on with the table before, without a gap, has that table's header.
+
     Args:
         document: What to take apart.
         tokens: Its tokens.
@@ -97,10 +99,12 @@ def units_of(document: Document, tokens: Tokens, *, alone: bool) -> Iterator[Uni
     position = 0
     section: tuple[str, ...] = ()
     top = 0
+    table: Unit | None = None
     for block, following in zip_longest(document.blocks, document.blocks[1:]):
         for gap in _paragraphs(text, position, block.span.start):
             yield Unit(gap.start, gap.end, BlockKind.PARAGRAPH, section, block.page, top)
         span = strip_span(text, max(position, block.span.start), block.span.end)
+        goes_on = table is not None and text[position : block.span.start] == "\n"
         position = max(position, block.span.end)
         if span is None:
             continue
@@ -112,6 +116,11 @@ def units_of(document: Document, tokens: Tokens, *, alone: bool) -> Iterator[Uni
             header = _header(text, unit, tokens)
             rows_alone = header is not None and (alone or _asks_and_answers(text, header))
             unit = unit._replace(alone=rows_alone)
+            if table is not None and goes_on:
+                unit = unit._replace(header=table.header, alone=table.alone)
+            table = unit._replace(header=header or unit.header)
+        else:
+            table = None
         yield unit
     for gap in _paragraphs(text, position, len(text)):
         yield Unit(gap.start, gap.end, BlockKind.PARAGRAPH, section, None, top)

@@ -8,14 +8,19 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from wenqu.errors import ReadError
+from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.mail import mime
-from wenqu.readers.mail.message import Attached, Body, Mail
+from wenqu.readers.mail.message import Attached, Body, Mail, document
 from wenqu.readers.mail.outlook_rtf import decompress, html_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["SIGNATURE", "unwrapped"]
+    from wenqu.protocols import Reader, ReadOptions, Sample
+    from wenqu.types import Document
+
+__all__ = ["SIGNATURE", "WrappedMailReader", "unwrapped"]
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
 
@@ -31,6 +36,34 @@ _NAMED = 0x8000
 _PLAIN, _HTML, _RTF, _LONG_NAME, _OBJECT_DATA = 0x1000, 0x1013, 0x1009, 0x3707, 0x3701
 _MAX_DEPTH = 5
 _GUID = 16  # bytes before the data of an object: its interface
+
+
+class WrappedMailReader:
+    """Reads ``winmail.dat`` that was saved out of a message.
+
+    Args:
+        readers: Returns the readers to choose from for the files in it.
+    """
+
+    name = "tnef/1"
+
+    def __init__(self, readers: Callable[[], Sequence[Reader]]) -> None:
+        self._readers = readers
+
+    def accepts(self, sample: Sample) -> bool:
+        """Take what begins as such a file does."""
+        return sample.head.startswith(SIGNATURE)
+
+    def read(self, data: bytes, source: str, options: ReadOptions = DEFAULT_OPTIONS) -> Document:
+        """Return the message with its files.
+
+        Raises:
+            ReadError: It is no such file, or says nothing.
+        """
+        mail = unwrapped(data)
+        if mail is None:
+            raise ReadError("read.damaged", source=source, reason="no wrapped message")
+        return document([mail], source, "tnef", self._readers, options)
 
 
 class _Property(NamedTuple):

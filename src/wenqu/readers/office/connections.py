@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from wenqu.readers.office.ooxml import SalvagedPackage
 
-__all__ = ["data_sources"]
+__all__ = ["bare", "data_sources"]
 
 _MAX_SOURCES = 200
 _PAIR = re.compile(r"""([^=;]+)=("(?:[^"]|"")*"|'(?:[^']|'')*'|\{[^}]*\}|[^;]*)""")
@@ -58,23 +58,23 @@ def _place(connection: _Element) -> str:
         if local(part) == "dbPr":
             place = _named(part.get("connection") or "")
         else:
-            place = _bare(part.get("url") or part.get("sourceFile") or "")
+            place = bare(part.get("url") or part.get("sourceFile") or "")
         if place:
             return place
-    return _bare(connection.get("sourceFile") or "")
+    return bare(connection.get("sourceFile") or "")
 
 
 def _named(connection: str) -> str:
     """Return server and database of a connection string, and nothing else of it."""
     values = [
-        _bare(value.strip().strip("\"'{}"))
+        bare(value.strip().strip("\"'{}"))
         for key, value in _PAIR.findall(connection)
         if key.strip().lower() in _PLACES
     ]
     return ", ".join(value for value in values if value and value != _ITSELF)
 
 
-def _bare(address: str) -> str:
+def bare(address: str) -> str:
     """Return an address without user, password, query and fragment; a path as it is."""
     if "://" not in address:
         return address.strip()
@@ -95,4 +95,4 @@ def _links(package: SalvagedPackage, workbook: str) -> Iterator[str]:
             if local(link) == "ddeLink":
                 yield f"{link.get('ddeService') or ''}|{link.get('ddeTopic') or ''}"
             elif (target := relations.get(attribute(link, "id") or "")) is not None:
-                yield _bare(target.target) if target.external else ""
+                yield bare(target.target) if target.external else ""

@@ -18,14 +18,14 @@ from wenqu.readers.office.package import attribute
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from lxml.etree import _Element
 
     from wenqu.readers.builder import DocumentBuilder
     from wenqu.readers.office.grid import Merge
     from wenqu.readers.office.ooxml import SalvagedPackage
-    from wenqu.readers.office.package import Relation
+    from wenqu.readers.office.package import Package, Relation
 
 __all__ = ["Paragraph", "add_graphic", "alt_text", "chart", "diagram", "elements", "paragraphs"]
 
@@ -101,8 +101,19 @@ def alt_text(properties: _Element | None) -> str:
     return "" if _DULL_ALT.match(text) or not only_text(text) else text
 
 
-def chart(root: _Element) -> tuple[list[str], list[list[str]]]:
-    """Return the texts of a chart (title, axes) and its values: a column a series."""
+def chart(
+    package: Package, part: str, load: Callable[[str], _Element | None]
+) -> tuple[list[str], list[list[str]]]:
+    """Return the texts of a chart (title, axes, boxes drawn on it) and its values as a table.
+
+    Args:
+        package: Where the chart is a part.
+        part: Its name.
+        load: Returns the root of a part, or None.
+    """
+    root = load(part)
+    if root is None:
+        return [], []
     texts: list[str] = []
     for name in ("title", "rich"):
         for element in root.iter(f"{{*}}{name}"):
@@ -111,6 +122,9 @@ def chart(root: _Element) -> tuple[list[str], list[list[str]]]:
             )
             if only_text(line) and line not in texts:
                 texts.append(line)
+    for relation in package.relations(part).values():
+        if relation.kind == "chartUserShapes" and (drawn := load(relation.target)) is not None:
+            texts += [paragraph.text for paragraph in paragraphs(drawn)]
     series = list(root.iter("{*}ser"))
     return texts, _series_table(series) if series else _extended(root)
 
@@ -130,11 +144,10 @@ def add_graphic(
     for element in frame.iter("{*}tbl"):
         _add_table(builder, element, package.relations(part), page)
     for name in _parts(package, part, frame, "chart", "id"):
-        if (root := package.salvage(name)) is not None:
-            texts, rows = chart(root)
-            builder.add(" · ".join(texts), page=page)
-            if rows:
-                add_table(builder, rows, page=page, header=True)
+        texts, rows = chart(package, name, package.salvage)
+        builder.add(" · ".join(texts), page=page)
+        if rows:
+            add_table(builder, rows, page=page, header=True)
     for name in _parts(package, part, frame, "relIds", "dm"):
         if (root := package.salvage(name)) is not None:
             builder.add("\n".join(diagram(root)), BlockKind.LIST, page=page)
@@ -239,14 +252,20 @@ def _address(run: _Element, text: str, links: Mapping[str, Relation]) -> str:
 
 
 def _series_table(series: list[_Element]) -> list[list[str]]:
+    """Return the values: a row a category, a column a series, and one of labels if there are."""
     names: list[str] = []
     columns: list[dict[int, str]] = []
     labels: dict[int, str] = {}
+    notes: list[dict[int, str]] = []
     for one in series:
         parts = {local(child): child for child in one}
         labels = labels or _points(parts.get("cat", parts.get("xVal")))
         names.append(" ".join(_points(parts.get("tx")).values()) or _direct(parts.get("tx")))
         columns.append(_points(parts.get("val", parts.get("yVal"))))
+        notes += [_points(cache) for cache in one.iter("{*}dlblRangeCache")]
+    for said in notes:  # what is written at the points themselves, out of other cells
+        names.append("")
+        columns.append(said)
     places = sorted({*labels, *(at for column in columns for at in column)})[:_MAX_POINTS]
     body = [[labels.get(at, ""), *(column.get(at, "") for column in columns)] for at in places]
     return [["", *names], *body] if body else []

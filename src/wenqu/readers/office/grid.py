@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ _MAX_BESIDE = 8
 _MAX_MERGES = 20_000
 _MAX_REPEATED_ROWS = 5000
 _CELL_COST = 3  # a bar and two spaces
+_LARGE, _SPARSE = 1_000_000, 0.05  # cells of a table, and the share of them with text
 
 
 @dataclass(slots=True)
@@ -98,9 +100,9 @@ class Grid:
         several = [(a, b, c, d) for a, b, c, d in merges[:_MAX_MERGES] if (a, c) != (b, d)]
         self._repeat_down(several)
         table: _Table | None = None
-        for region, columns in self._parts(several):
+        for region, columns, joins in self._parts(several):
             cells = self._cells(region, columns)
-            if table is not None and _continues(table, columns, cells):
+            if joins and table is not None and _continues(table, columns, cells):
                 table.rows += self._cells(region, table.columns)
                 continue
             _add(builder, table, page)
@@ -110,13 +112,25 @@ class Grid:
             table = _Table(columns, self._headed(region[titles:], columns, several))
         _add(builder, table, page)
 
-    def _parts(self, merges: Sequence[Merge]) -> Iterator[tuple[list[int], tuple[int, ...]]]:
-        """Yield the rows and columns of each part of the sheet."""
+    def _parts(self, merges: Sequence[Merge]) -> Iterator[tuple[list[int], tuple[int, ...], bool]]:
+        """Yield the rows and columns of each part of the sheet, and whether it may join others."""
         for rows in _regions(sorted(self._rows), merges):
+            if self._is_sparse(rows):
+                for columns, alike in groupby(rows, lambda row: tuple(sorted(self._rows[row]))):
+                    yield list(alike), columns, False
+                continue
             beside = self._beside(rows)
-            for columns in beside:
-                own = [row for row in rows if not columns.isdisjoint(self._rows[row])]
-                yield (own if len(beside) > 1 else rows), tuple(sorted(columns))
+            for run in beside:
+                own = [row for row in rows if not run.isdisjoint(self._rows[row])]
+                yield (own if len(beside) > 1 else rows), tuple(sorted(run)), True
+
+    def _is_sparse(self, rows: Sequence[int]) -> bool:
+        """Say whether a table of these rows would be large, and hardly anything but bars.
+
+        One row may reach to the last column and one column to the last row.
+        """
+        cells = len(rows) * len({column for row in rows for column in self._rows[row]})
+        return cells > _LARGE and sum(len(self._rows[row]) for row in rows) < cells * _SPARSE
 
     def _beside(self, rows: Sequence[int]) -> list[set[int]]:
         """Return the columns of tables that stand side by side: each has a header of its own."""

@@ -83,9 +83,12 @@ class Fib:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Characters of the text, footnotes, headers, macros, comments, endnotes, text boxes."""
+        """Characters of the text, footnotes, headers, macros, comments, endnotes, text boxes.
+
+        The last are the text boxes in headers.
+        """
         at = 0x34 if self.old else 0x4C
-        return tuple(max(0, size) for size in struct.unpack_from("<7i", self._data, at))
+        return tuple(max(0, size) for size in struct.unpack_from("<8i", self._data, at))
 
     def part(self, number: int) -> Part:
         """Return where the structure of that index in ``FibRgFcLcb`` is."""
@@ -116,10 +119,11 @@ class Text:
     def __init__(self, data: bytes, clx: bytes, fib: Fib, encoding: str) -> None:
         self._data = data
         self._encoding = encoding
+        # No text has more characters than its file has bytes, whatever a damaged table says.
         if clx:
-            self._pieces = list(_pieces(clx, old=fib.old))
+            self._pieces = list(_pieces(clx, len(data), old=fib.old))
         else:
-            size = fib.text_end - fib.text_start
+            size = min(fib.text_end - fib.text_start, len(data))
             self._pieces = [_Piece(0, size, fib.text_start, 1)]
         self._starts = [piece.start for piece in self._pieces]
         self.text = "".join(map(self._decoded, self._pieces))
@@ -154,8 +158,8 @@ class Text:
         return text.ljust(count, "\0")[:count] if len(text) != count else text
 
 
-def _pieces(clx: bytes, *, old: bool) -> Iterator[_Piece]:
-    at = 0
+def _pieces(clx: bytes, most: int, *, old: bool) -> Iterator[_Piece]:
+    at = last = 0
     while clx[at] == 1:
         at += 3 + int.from_bytes(clx[at + 1 : at + 3], "little")
     size = int.from_bytes(clx[at + 1 : at + 5], "little")
@@ -164,9 +168,10 @@ def _pieces(clx: bytes, *, old: bool) -> Iterator[_Piece]:
     ends = struct.unpack_from(f"<{count + 1}I", table)
     for number in range(count):
         (place,) = struct.unpack_from("<I", table, 4 * (count + 1) + 8 * number + 2)
-        start, end = ends[number], ends[number + 1]
+        start, end = max(ends[number], last), min(ends[number + 1], most)
         if end <= start:
             continue
+        last = end
         if old:
             yield _Piece(start, end, place, 1)
         elif place & _UNICODE_MARK:

@@ -12,6 +12,7 @@ from wenqu.readers.builder import collapse, only_text
 from wenqu.readers.office.encrypted import decrypt
 from wenqu.readers.office.ooxml import SalvagedPackage, local
 from wenqu.readers.office.opendocument import note_open_properties
+from wenqu.readers.office.package import attribute
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
     from wenqu.readers.builder import DocumentBuilder
     from wenqu.types import Document
 
-__all__ = ["OpenPackage", "lines", "said"]
+__all__ = ["OpenPackage", "lines", "objects", "said", "table_rows"]
 
 _SILENT = frozenset(
     {"annotation", "annotation-end", "tracked-changes", "note-citation", "ruby-text"}
 )
-_MAX_SPACES = 40
 _MAX_DEPTH = 120
+_MAX_REPEATS = 200
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_CHART = "{urn:oasis:names:tc:opendocument:xmlns:chart:1.0}"
+_TITLES = (f"{_CHART}title", f"{_CHART}subtitle")
 
 
 class OpenPackage(SalvagedPackage):
@@ -62,6 +66,39 @@ class OpenPackage(SalvagedPackage):
                 builder.add(root.text or "", BlockKind.CODE)
         named = note_open_properties(self.salvage("meta.xml"), builder)
         return self.build(builder, source, named or title)
+
+
+def objects(package: OpenPackage, shape: _Element) -> Iterator[tuple[list[str], list[_Element]]]:
+    """Yield the texts and the tables of the objects in a shape.
+
+    Texts are titles and axes of a chart, the source of a formula, the paragraphs of a document.
+    """
+    for element in shape.iter("{*}object"):
+        folder = (attribute(element, "href") or "").removeprefix("./")
+        root = package.salvage(f"{folder}/content.xml") if folder else None
+        if root is None:
+            continue
+        titles = (said(line) for part in root.iter(*_TITLES) for line in part.iterchildren("{*}p"))
+        texts = list(dict.fromkeys(filter(only_text, titles)))
+        if local(root) == "math":
+            notes = (note.text or "" for note in root.iter("{*}annotation"))
+            texts.append(next(filter(None, notes), collapse("".join(map(str, root.itertext())))))
+        for part in root.iterfind(f".//{_OFFICE}text//*"):
+            if local(part) in {"p", "h"} and next(part.iterancestors("{*}table"), None) is None:
+                texts += filter(only_text, [said(part)])
+        yield texts, list(root.iter("{*}table"))
+
+
+def table_rows(table: _Element) -> Iterator[list[str]]:
+    """Yield the cells of a table's rows."""
+    for row in table.iter("{*}table-row"):
+        cells: list[str] = []
+        for cell in row:
+            if local(cell) in {"table-cell", "covered-table-cell"}:
+                repeats = attribute(cell, "number-columns-repeated") or "1"
+                times = min(int(repeats), _MAX_REPEATS) if repeats.isdecimal() else 1
+                cells += [" ".join(lines(cell))] * times
+        yield cells
 
 
 def said(element: _Element) -> str:

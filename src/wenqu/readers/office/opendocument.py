@@ -174,7 +174,7 @@ class _Reading:
         for body in _named(self._root, "office:text"):
             self._blocks(body, parts)
         texts = [part.text for part in parts if isinstance(part, Paragraph)]
-        tops, bottoms = list(self._margins("style:header")), list(self._margins("style:footer"))
+        tops, bottoms = list(self._margins("header")), list(self._margins("footer"))
         return [*margins(tops, texts), *parts, *margins(bottoms, [*texts, *tops])]
 
     def files(self) -> Iterator[tuple[str, bytes]]:
@@ -187,11 +187,18 @@ class _Reading:
                     continue
 
     def _margins(self, name: str) -> Iterator[str]:
+        """Yield what is written in headers, or in footers, with those of first and left pages."""
+        kinds = {name, f"{name}-first", f"{name}-left"}
         for page in _named(self._style_root, "style:master-page"):
-            for margin in _named(page, name):
-                parts: list[Part] = []
-                self._blocks(margin, parts)
-                yield cell_text(parts)
+            for margin in page.iterchildren("{*}*"):
+                # Some programs have spaces of their own for the names.
+                if (
+                    tag(margin).rpartition(":")[2] in kinds
+                    and attribute(margin, "display") != "false"
+                ):
+                    parts: list[Part] = []
+                    self._blocks(margin, parts)
+                    yield cell_text(parts)
 
     def _blocks(self, node: Element, parts: list[Part]) -> None:
         if self._depth > _MAX_DEPTH:

@@ -11,11 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wenqu.protocols import DEFAULT_OPTIONS
-from wenqu.readers.builder import DocumentBuilder, file_stem
-from wenqu.readers.office.grid import Grid
-from wenqu.readers.office.odf import OpenPackage, lines, said
+from wenqu.readers.builder import DocumentBuilder, collapse, file_stem
+from wenqu.readers.office.connections import bare
+from wenqu.readers.office.grid import Grid, add_table
+from wenqu.readers.office.odf import OpenPackage, lines, objects, said, table_rows
 from wenqu.readers.office.ooxml import local, pieces
 from wenqu.readers.office.package import attribute
+from wenqu.readers.office.sheetmargins import SheetMargins
+from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +35,15 @@ _CONTENT = "content.xml"
 _DIGITS = re.compile(r"[\d\s/.:,-]+")
 _MAX_REPEATS = 2000  # of a row or a cell with text; without text they cost nothing
 _ROWS_BETWEEN_SIGNS = 10_000
+# What data comes from outside by. Source: OASIS OpenDocument 1.3, part 3, 9.3, 9.4.
+_SOURCES = (
+    "table-source", "cell-range-source", "dde-source", "database-source-sql",
+    "database-source-table", "database-source-query",
+)  # fmt: skip
+_FIELDS = [
+    f"{{*}}{name}"
+    for name in ("sheet-name", "title", "file-name", "date", "time", "page-number", "page-count")
+]
 
 
 class OpenSpreadsheetReader:
@@ -51,32 +63,79 @@ class OpenSpreadsheetReader:
         """
         package = OpenPackage(data, source, options)
         builder = DocumentBuilder(source, "ods", options)
-        sheet = _Sheet(source, options)
+        sheet = _Sheet(package, source, options)
+        pages = _Pages(package)
+        sources: dict[str, None] = {}
         rows = 0
         for element, ends in _parts(package):
             kind = local(element)
-            if kind == "table" and not ends:
+            if kind == "style" and ends:
+                pages.note(element)
+            elif kind == "table" and not ends:
                 sheet.name = attribute(element, "name") or ""
+                sheet.margins = pages.of(element)
             elif kind == "table":
                 sheet.add_to(builder)
-                sheet = _Sheet(source, options)
+                sheet = _Sheet(package, source, options)
             elif kind == "table-row" and ends:
                 sheet.row(element)
                 rows += 1
                 if rows % _ROWS_BETWEEN_SIGNS == 0:
                     options.alive()
             elif kind == "shapes" and ends:
-                sheet.floating += lines(element)
+                sheet.float(element)
+            elif kind in _SOURCES and ends and (place := _place(element)):
+                sources[place] = None
         sheet.add_to(builder)  # what there is of a sheet that is cut off
+        if sources:
+            builder.heading("Connections", 1)
+            builder.add("\n".join(f"- {place}" for place in sources), BlockKind.LIST)
         return package.finish(builder, source, file_stem(source))
+
+
+class _Pages:
+    """What the pages of sheets are headed and footed with, by way of styles and masters."""
+
+    def __init__(self, package: OpenPackage) -> None:
+        self._styles = package.salvage("styles.xml")
+        self._masters: dict[str, str] = {}
+        self._margins = SheetMargins()
+
+    def note(self, style: _Element) -> None:
+        """Keep which master a style of sheets names."""
+        if attribute(style, "family") == "table":
+            master = attribute(style, "master-page-name") or ""
+            self._masters[attribute(style, "name") or ""] = master
+
+    def of(self, table: _Element) -> tuple[str, str]:
+        """Return header and footer of a sheet, so far as they were not told before."""
+        wanted = self._masters.get(attribute(table, "style-name") or "", "Default")
+        for master in () if self._styles is None else self._styles.iter("{*}master-page"):
+            if attribute(master, "name") == wanted:
+                return self._said(master, "header"), self._said(master, "footer")
+        return "", ""
+
+    def _said(self, master: _Element, name: str) -> str:
+        kinds = {name, f"{name}-left", f"{name}-first"}
+        texts: list[str] = []
+        for part in master:
+            if local(part) in kinds and attribute(part, "display") != "false":
+                # A file keeps what its fields were when it was saved, which is not what is printed.
+                for moving in list(part.iter(*_FIELDS)):
+                    moving.text = None
+                texts += lines(part)
+        return self._margins.new(texts)
 
 
 class _Sheet:
     """One sheet as its rows come."""
 
-    def __init__(self, source: str, options: ReadOptions) -> None:
+    def __init__(self, package: OpenPackage, source: str, options: ReadOptions) -> None:
         self.name = ""
-        self.floating: list[str] = []
+        self.margins = ("", "")
+        self._package = package
+        self._floating: list[str] = []
+        self._charts: list[list[list[str]]] = []
         self._grid = Grid(source, options)
         self._merges: list[Merge] = []
         self._comments: list[str] = []
@@ -95,6 +154,8 @@ class _Sheet:
                 cells += [(at, text) for at in range(column, column + min(repeats, _MAX_REPEATS))]
                 self._merge(cell, column)
             self._comments += [" ".join(lines_of) for lines_of in _annotations(cell)]
+            if len(cell):
+                self._objects(cell)
             column += repeats
         repeats = _count(element, "number-rows-repeated")
         for at in range(min(repeats, _MAX_REPEATS) if cells else 0):
@@ -102,15 +163,30 @@ class _Sheet:
                 self._grid.put(self._row + at, place, text)
         self._row += repeats
 
+    def float(self, shapes: _Element) -> None:
+        """Keep what floats above the cells."""
+        self._floating += lines(shapes)
+        self._objects(shapes)
+
+    def _objects(self, shapes: _Element) -> None:
+        for texts, tables in objects(self._package, shapes):
+            self._floating += texts
+            self._charts += [list(table_rows(table)) for table in tables]
+
     def add_to(self, builder: DocumentBuilder) -> None:
         """Add the sheet, if there is anything on it."""
-        if self._grid.empty and not self._comments and not self.floating:
+        beside = [*self.margins, *self._comments, *self._floating, *self._charts]
+        if self._grid.empty and not any(beside):
             return
         builder.heading(self.name, 1)
+        builder.add(self.margins[0])
         self._grid.add_to(builder, self._merges)
+        builder.add(self.margins[1])
         builder.add("\n".join(filter(None, self._comments)))
-        for text in self.floating:
+        for text in self._floating:
             builder.add(text)
+        for rows in self._charts:
+            add_table(builder, rows, header=True)
 
     def _merge(self, cell: _Element, column: int) -> None:
         down = _count(cell, "number-rows-spanned")
@@ -126,8 +202,16 @@ def _parts(package: OpenPackage) -> Iterator[tuple[_Element, bool]]:
         package.lose(_CONTENT)
         return
     with stream:
-        names = ("table", "table-row", "shapes")
+        names = ("style", "table", "table-row", "shapes", *_SOURCES)
         yield from pieces(stream, names, partial(package.lose, _CONTENT), begins=True)
+
+
+def _place(source: _Element) -> str:
+    """Return the file or database that cells are taken from."""
+    if address := attribute(source, "href") or attribute(source, "database-name"):
+        return collapse(bare(address))
+    names = (attribute(source, name) or "" for name in ("dde-application", "dde-topic"))
+    return collapse("|".join(filter(None, names)))
 
 
 def _text(cell: _Element) -> str:

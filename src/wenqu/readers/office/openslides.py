@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.builder import DocumentBuilder, only_text
 from wenqu.readers.office.drawing import Paragraph
-from wenqu.readers.office.odf import OpenPackage, lines, said
+from wenqu.readers.office.odf import OpenPackage, lines, objects, said, table_rows
 from wenqu.readers.office.ooxml import local
 from wenqu.readers.office.package import attribute
 from wenqu.readers.office.slide import Item, Slide, add_slide
@@ -27,7 +27,6 @@ _RUNNING = frozenset({"date-time", "page-number", "header"})
 _UNITS = {"cm": 1.0, "mm": 0.1, "in": 2.54, "pt": 0.0353, "pc": 0.423, "px": 0.0265}
 _LENGTH = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-z]{2})")
 _MAX_DEPTH = 60
-_MAX_REPEATS = 200
 
 
 class OpenSlidesReader:
@@ -102,20 +101,15 @@ class _Deck:
                 continue
             text = tuple(_paragraphs(shape, 0))
             text += tuple(Paragraph(alt) for alt in _described(shape))
-            rows = [row for table in self._tables(shape) for row in _rows(table)]
+            tables = list(shape.iter("{*}table"))
+            for said_of, inner in objects(self._package, shape):
+                text += tuple(map(Paragraph, said_of))
+                tables += inner
+            rows = [row for table in tables for row in table_rows(table)]
             if text or rows:
                 yield Item(
                     top=top, left=left, height=height, text=text, rows=rows, title=role == "title"
                 )
-
-    def _tables(self, shape: _Element) -> Iterator[_Element]:
-        """Yield the tables in a shape, and those of the values of charts."""
-        yield from shape.iter("{*}table")
-        for element in shape.iter("{*}object"):
-            folder = (attribute(element, "href") or "").removeprefix("./")
-            root = self._package.salvage(f"{folder}/content.xml") if folder else None
-            if root is not None:
-                yield from root.iter("{*}table")
 
     def _once(self, texts: Iterable[str]) -> Iterator[str]:
         for text in texts:
@@ -140,17 +134,6 @@ def _described(shape: _Element) -> Iterator[str]:
         for element in shape.iterchildren(f"{{*}}{name}"):
             if only_text(text := said(element)):
                 yield text
-
-
-def _rows(table: _Element) -> Iterator[list[str]]:
-    for row in table.iter("{*}table-row"):
-        cells: list[str] = []
-        for cell in row:
-            if local(cell) in {"table-cell", "covered-table-cell"}:
-                repeats = attribute(cell, "number-columns-repeated") or "1"
-                times = min(int(repeats), _MAX_REPEATS) if repeats.isdecimal() else 1
-                cells += [" ".join(lines(cell))] * times
-        yield cells
 
 
 def _notes(notes: _Element) -> Iterator[str]:

@@ -99,10 +99,14 @@ class Paragraph:
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """Rows of cells. ``heads`` is how many rows at the top name the columns, at least one."""
+    """Rows of cells. ``heads`` is how many rows at the top name the columns, at least one.
+
+    A single cell in the first row is the table's title, unless it is ``named`` apart from it.
+    """
 
     rows: list[list[str]] = field(default_factory=list)
     heads: int = 1
+    named: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -263,18 +267,15 @@ class _Writer:
             return
         heads = min(max(table.heads, 1), len(rows) - 1) if len(rows) > 1 else 1
         width = max(map(len, rows))
-        rows = [row + [""] * (width - len(row)) for row in rows]
+        rows = [[*map(collapse, row), *[""] * (width - len(row))] for row in rows]
         # One cell across the whole table names it.
-        while len(rows) > 1 and width > 1 and sum(map(bool, map(collapse, rows[0]))) == 1:
-            self._builder.add(next(filter(None, map(collapse, rows.pop(0)))))
+        while not table.named and len(rows) > 1 < width and sum(map(bool, rows[0])) == 1:
+            self._builder.add(next(filter(None, rows.pop(0))))
             heads = max(heads - 1, 1)
         if width == 1:
-            self._builder.add("\n".join(collapse(row[0]) for row in rows))
+            self._builder.add("\n".join(row[0] for row in rows))
             return
-        head = [
-            " ".join(dict.fromkeys(map(collapse, cells)))
-            for cells in zip(*rows[:heads], strict=True)
-        ]
+        head = [" ".join(dict.fromkeys(cells)) for cells in zip(*rows[:heads], strict=True)]
         lines = [table_row(head), table_row(["---"] * width), *map(table_row, rows[heads:])]
         self._builder.add("\n".join(lines), BlockKind.TABLE)
 

@@ -26,6 +26,7 @@ from wenqu.readers.office.grid import Grid
 from wenqu.readers.office.numberformat import BUILT_IN, display
 from wenqu.readers.office.ooxml import SalvagedPackage, local, pieces
 from wenqu.readers.office.package import attribute, note_core_properties
+from wenqu.readers.office.sheetmargins import SheetMargins, sections
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from wenqu.readers.office.grid import Merge
     from wenqu.types import Document
 
-__all__ = ["SpreadsheetReader"]
+__all__ = ["Section", "SpreadsheetReader", "add_drawings"]
 
 _MAIN = "xl/workbook.xml"
 _CELL = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
@@ -73,29 +74,31 @@ class SpreadsheetReader:
         package = SalvagedPackage(data, source)
         builder = DocumentBuilder(source, "xlsx", options)
         book = _Workbook.of(package, source, options)
+        margins = SheetMargins()
         for name, part in book.sheets:
             grid = Grid(source, options)
-            merges = _Cells(package, book, grid, options.alive).read(part)
-            section = _Section(builder, name)
+            cells = _Cells(package, book, grid, options.alive)
+            merges = cells.read(part)
+            section = Section(builder, name)
+            section.add(margins.new(cells.header))
             if not grid.empty:
                 grid.add_to(section.begin(), merges)
+            section.add(margins.new(cells.footer))
             _add_comments(package, part, section)
-            for drawing in package.related(part, "drawing"):
-                _add_drawing(package, drawing, section)
+            add_drawings(package, part, section)
             for inner in package.related(part, "package", "oleObject"):
                 label, content = ole_payload(package.bytes_of(inner) or b"", _base(inner))
                 self._attachments.add(section.begin(), label, content, options, 2)
         for name, part in book.chartsheets:
-            for drawing in package.related(part, "drawing"):
-                _add_drawing(package, drawing, _Section(builder, name))
+            add_drawings(package, part, Section(builder, name))
         if found := data_sources(package, package.main(_MAIN)):
             lines = "\n".join(f"- {place}" for place in found)
-            _Section(builder, "Connections").begin().add(lines, BlockKind.LIST)
+            Section(builder, "Connections").begin().add(lines, BlockKind.LIST)
         title = note_core_properties(package, builder)
         return package.build(builder, source, title or file_stem(source))
 
 
-class _Section:
+class Section:
     """The section of one sheet: its heading comes with the first thing that is in it."""
 
     def __init__(self, builder: DocumentBuilder, name: str) -> None:
@@ -109,6 +112,11 @@ class _Section:
             self._builder.heading(self._name, 1)
             self._begun = True
         return self._builder
+
+    def add(self, text: str) -> None:
+        """Add a text, if there is one."""
+        if text:
+            self.begin().add(text)
 
 
 @dataclass(slots=True)
@@ -159,13 +167,16 @@ class _Cells:
         self._grid = grid
         self._shown: dict[tuple[str, str], str] = {}
         self._columns: dict[str, int] = {}
+        self.header: list[str] = []
+        self.footer: list[str] = []
 
     def read(self, part: str) -> list[Merge]:
-        """Put all cells; return which are merged."""
+        """Put all cells; return which are merged. Header and footer are known after it."""
         merges: list[Merge] = []
         addresses = self._package.relations(part)
         row = -1
-        for element in _each(self._package, part, "row", "mergeCell", "hyperlink"):
+        names = ("row", "mergeCell", "hyperlink", "headerFooter")
+        for element in _each(self._package, part, *names):
             kind = local(element)
             if kind == "row":
                 given = element.get("r") or ""
@@ -173,6 +184,8 @@ class _Cells:
                 self._row(element, row)
                 if row % _ROWS_BETWEEN_SIGNS == 0:
                     self._alive()
+            elif kind == "headerFooter":
+                self._printed(element)
             elif (found := _range(element.get("ref") or "")) is None:
                 continue
             elif kind == "mergeCell":
@@ -195,6 +208,17 @@ class _Cells:
             text = self._text(cell)
             if text:
                 self._grid.put(row, column, text)
+
+    def _printed(self, element: _Element) -> None:
+        """Keep what stands above and below the cells on paper, on all kinds of pages in use."""
+        pages = ["odd"]
+        pages += ["even"] if element.get("differentOddEven") in {"1", "true"} else []
+        pages += ["first"] if element.get("differentFirst") in {"1", "true"} else []
+        for child in element:
+            name = local(child)
+            if name[: -len("Header")] in pages:
+                said = self.header if name.endswith("Header") else self.footer
+                said += sections(_unescaped(child.text or ""))
 
     def _column(self, reference: str, before: int) -> int:
         letters = reference.rstrip("0123456789")
@@ -262,11 +286,10 @@ def _each(package: SalvagedPackage, part: str, *names: str) -> Iterator[_Element
                 yield element
 
 
-def _add_comments(package: SalvagedPackage, part: str, section: _Section) -> None:
+def _add_comments(package: SalvagedPackage, part: str, section: Section) -> None:
     """Add the comments on a sheet, each with its cell and author."""
     lines = [*_threaded(package, part), *_plain_comments(package, part)]
-    if lines:
-        section.begin().add("\n".join(lines))
+    section.add("\n".join(lines))
 
 
 def _threaded(package: SalvagedPackage, part: str) -> Iterator[str]:
@@ -302,18 +325,21 @@ def _comment(element: _Element, author: str, text: str) -> str:
     return f"{element.get('ref') or ''}{by}: {collapse(text)}"
 
 
-def _add_drawing(package: SalvagedPackage, part: str, section: _Section) -> None:
-    """Add what floats above the cells, from top to bottom."""
+def add_drawings(package: SalvagedPackage, part: str, section: Section) -> None:
+    """Add what floats above the cells of a sheet, from top to bottom."""
+    for drawing in package.related(part, "drawing"):
+        _add_drawing(package, drawing, section)
+
+
+def _add_drawing(package: SalvagedPackage, part: str, section: Section) -> None:
     root = package.salvage(part)
     anchors = [] if root is None else [child for child in elements(root) if len(child)]
     for anchor in sorted(anchors, key=_anchored):
         for shape in anchor.iter("{*}txBody"):
             text = "\n".join(paragraph.text for paragraph in paragraphs(shape))
-            if text:
-                section.begin().add(text)
+            section.add(text)
         for picture in anchor.iter("{*}pic"):
-            if text := alt_text(next(picture.iter("{*}cNvPr"), None)):
-                section.begin().add(text)
+            section.add(alt_text(next(picture.iter("{*}cNvPr"), None)))
         for frame in anchor.iter("{*}graphicFrame"):
             add_graphic(section.begin(), package, part, frame)
 

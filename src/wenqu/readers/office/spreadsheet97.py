@@ -6,9 +6,11 @@ library reads the values alone: dates are still dates, but a percentage is then 
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import io
 import struct
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
@@ -21,9 +23,11 @@ from wenqu.readers.office.numberformat import BUILT_IN, display
 from wenqu.readers.office.oleproperties import note_old_properties
 from wenqu.readers.office.ooxml import SalvagedPackage
 from wenqu.readers.office.package import note_core_properties
+from wenqu.readers.office.sheetmargins import SheetMargins, sections
+from wenqu.readers.office.spreadsheet import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from xlrd.book import Book
     from xlrd.sheet import Cell, Sheet
@@ -42,7 +46,7 @@ _BROKEN = (
 )  # fmt: skip
 _EMBEDDED, _CONTENTS = "MBD", (["CONTENTS"], ["Package"])
 _BOF, _EOF, _CONTINUE, _TEXT_BOX, _SERIES_TEXT = 0x0809, 0x000A, 0x003C, 0x01B6, 0x100D
-_GLOBALS = 0x0005
+_GLOBALS, _HEADER, _FOOTER = 0x0005, 0x0014, 0x0015
 _FILE_PASS, _FILE_PASS_WITHIN = 0x002F, 4096
 _STREAMS = ("Workbook", "Book")
 
@@ -85,9 +89,14 @@ class OldSpreadsheetReader:
             _add_values(builder, data, source, options)
         else:
             builder.note("author", book.user_name)
-            boxes = _floating(stream)
+            around, margins = _around_cells(stream, _codec(book.encoding)), SheetMargins()
             for at, sheet in enumerate(book.sheets()):
-                _add_sheet(builder, book, sheet, boxes.get(at, []), Grid(source, options))
+                section = Section(builder, sheet.name)
+                beside = around.get(at, _Beside())
+                section.add(margins.new(beside.header))
+                _add_sheet(section, book, sheet, Grid(source, options))
+                section.add(margins.new(beside.footer))
+                _add_beside(section, sheet, beside.texts)
         for name, content in files:
             self._attachments.add(builder, name, content, options, 2)
         return builder.build(title=title or file_stem(source))
@@ -174,9 +183,7 @@ def _open(stream: bytes) -> Book | None:
         return None
 
 
-def _add_sheet(
-    builder: DocumentBuilder, book: Book, sheet: Sheet, texts: Sequence[str], grid: Grid
-) -> None:
+def _add_sheet(section: Section, book: Book, sheet: Sheet, grid: Grid) -> None:
     for row in range(sheet.nrows):
         for column, cell in enumerate(sheet.row(row)):
             grid.put(row, column, _shown(book, cell))
@@ -184,21 +191,23 @@ def _add_sheet(
         address = link.url_or_path
         if isinstance(address, str) and address.startswith("http"):
             grid.append(link.frowx or 0, link.fcolx or 0, address)
+    if not grid.empty:
+        merged = [(top, end - 1, left, right - 1) for top, end, left, right in sheet.merged_cells]
+        grid.add_to(section.begin(), merged)
+
+
+def _add_beside(section: Section, sheet: Sheet, texts: Sequence[str]) -> None:
+    """Add the notes, and the texts of boxes: those of notes are among them."""
     notes = [
         f"{_column_name(column)}{row + 1}: {' '.join(note.text.split())}"
         for (row, column), note in sorted(sheet.cell_note_map.items())
         if note.text
     ]
     said = " ".join(notes)
-    texts = [text for text in texts if text not in said]
-    if grid.empty and not notes and not texts:
-        return
-    builder.heading(sheet.name, 1)
-    merged = [(top, end - 1, left, right - 1) for top, end, left, right in sheet.merged_cells]
-    grid.add_to(builder, merged)
-    builder.add("\n".join(notes))
+    section.add("\n".join(notes))
     for text in texts:
-        builder.add(text)
+        if text not in said:
+            section.add(text)
 
 
 def _shown(book: Book, cell: Cell) -> str:
@@ -228,32 +237,65 @@ def _column_name(column: int) -> str:
     return name
 
 
-def _floating(stream: bytes) -> dict[int, list[str]]:
-    """Return the texts of boxes and chart titles by sheet, in the order that the sheets come."""
-    found: dict[int, list[str]] = {}
-    sheet, depth, at, expecting = -1, 0, 0, 0
-    while at + 4 <= len(stream):
-        kind, size = struct.unpack_from("<HH", stream, at)
-        body = stream[at + 4 : at + 4 + size]
-        at += 4 + size
+@dataclass(slots=True)
+class _Beside:
+    """What a sheet has beside its cells: texts of boxes and charts, header and footer."""
+
+    texts: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
+
+
+def _around_cells(stream: bytes, encoding: str) -> dict[int, _Beside]:
+    """Return what is beside the cells, by sheet in the order that the sheets come."""
+    found: dict[int, _Beside] = {}
+    sheet, depth, expecting = -1, 0, 0
+    for kind, body in _records(stream):
+        text = ""
         if kind == _BOF:
             depth += 1
-            inner = int.from_bytes(body[2:4], "little")
-            sheet += depth == 1 and inner != _GLOBALS
+            sheet += depth == 1 and int.from_bytes(body[2:4], "little") != _GLOBALS
         elif kind == _EOF:
             depth -= 1
-        text = ""
-        if kind == _TEXT_BOX:
+        elif kind == _TEXT_BOX:
             expecting = int.from_bytes(body[10:12], "little")
             continue
-        if kind == _CONTINUE and expecting and body:
+        elif kind == _CONTINUE and expecting and body:
             text = _characters(body, expecting)
         elif kind == _SERIES_TEXT and len(body) > 4:  # noqa: PLR2004
             text = _characters(body[3:], body[2])
+        elif kind in {_HEADER, _FOOTER} and depth == 1:
+            beside = found.setdefault(sheet, _Beside())
+            said = beside.header if kind == _HEADER else beside.footer
+            said += sections(_margin(body, encoding))
         expecting = 0
         if only_text(text):
-            found.setdefault(sheet, []).append(text)
+            found.setdefault(sheet, _Beside()).texts.append(text)
     return found
+
+
+def _records(stream: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, at)
+        yield kind, stream[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+def _codec(name: str | None) -> str:
+    """Return the codec of a workbook's code page, which may be none that there is."""
+    try:
+        return codecs.lookup(name or "").name
+    except LookupError:
+        return "cp1252"
+
+
+def _margin(body: bytes, encoding: str) -> str:
+    """Return a header or footer: counted in two bytes and flagged, before Excel 97 in one."""
+    count = int.from_bytes(body[:2], "little")
+    if len(body) > 3 and len(body) == 3 + count * (1 + (body[2] & 1)):  # noqa: PLR2004
+        return _characters(body[2:], count)
+    return body[1 : 1 + body[0]].decode(encoding, "replace") if body else ""
 
 
 def _characters(body: bytes, count: int) -> str:

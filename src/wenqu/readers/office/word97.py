@@ -159,8 +159,9 @@ class _Reading:
     def parts(self) -> list[Piece]:
         """Return the text with its notes, then what stands in boxes; headers at both ends."""
         main = self._story(*self._starts[0])
-        boxes = self._story(*self._starts[6]) if len(self._starts) > 6 else []  # noqa: PLR2004
+        boxes = self._story(*self._starts[6])
         headers, footers = self._margins()
+        headers += [cell_text([part]) for part in self._story(*self._starts[7])]
         texts = [part.text for part in (*main, *boxes) if isinstance(part, Paragraph)]
         above = margins(headers, texts)
         below = margins(footers, [*texts, *headers])
@@ -183,7 +184,7 @@ class _Reading:
             return Lists(b"", Part(0, 0), Part(0, 0))
 
     def _begins(self) -> list[tuple[int, int]]:
-        """Return where text, footnotes, headers, macros, comments, endnotes and boxes are."""
+        """Return where each of the stories is whose ``lengths`` the file says."""
         at = 0
         spans: list[tuple[int, int]] = []
         for size in self._fib.lengths:
@@ -234,8 +235,6 @@ class _Reading:
             int.from_bytes(limits[at : at + 4], "little") for at in range(0, len(limits) - 3, 4)
         ]
         sides: tuple[list[str], list[str]] = ([], [])
-        if len(self._starts) < 3:  # noqa: PLR2004
-            return sides
         begin, end = self._starts[2]
         for number, (start, stop) in enumerate(pairwise(positions[6:])):
             if start < stop and begin + stop <= end:

@@ -441,11 +441,10 @@ class Body:
     def _chart(self, node: Element, line: _Line) -> None:
         relation = self._relation(node)
         if relation is not None and not relation.external:
-            root = self._around.package.optional_xml(relation.target)
-            if root is not None:
-                titles, rows = chart(root)
-                line.beside.append(Paragraph(text=" · ".join(titles)))
-                line.beside.append(Table(rows=rows))
+            package = self._around.package
+            titles, rows = chart(package, relation.target, package.optional_xml)
+            line.beside.append(Paragraph(text=" · ".join(titles)))
+            line.beside.append(Table(rows=rows, named=True))
 
     def _relation(self, node: Element) -> Relation | None:
         return self._around.relations.get(attribute(node, "id") or "")

@@ -9,51 +9,32 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from functools import lru_cache
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from wenqu.readers.builder import join_lines, unspaced
-from wenqu.readers.markup.text import chinese_heading_level
-from wenqu.readers.pages.layout_columns import columns
+from wenqu.readers.builder import collapse, join_lines, unspaced
+from wenqu.readers.pages.layout_columns import columns as in_columns
+from wenqu.readers.pages.layout_groups import BULLET, grouped, is_bold
 from wenqu.readers.pages.layout_rows import rows
 from wenqu.readers.pages.layout_tables import aligned_table
-from wenqu.types import BlockKind, Box
+from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wenqu.readers.pages.layout_rows import Line
+    from wenqu.readers.pages.layout_groups import Group
+    from wenqu.readers.pages.layout_rows import Line, Stops
+    from wenqu.types import Box
 
-__all__ = [
-    "BULLET",
-    "NUMBERED",
-    "PageBlock",
-    "is_bold",
-    "page_blocks",
-    "row_blocks",
-    "without_running_lines",
-]
+__all__ = ["PageBlock", "page_blocks", "row_blocks", "without_running_lines"]
 
 _EDGE = 0.125  # running heads and feet stand in this share of a page's height
 _RUNNING_PAGES = 3
 _RUNNING_SHARE = 0.3
 _NEAR_PAGES = 2  # a chapter's name stands on each page of the chapter, or on each other one
-_SAME_SIZE = 0.12
 _SORT_LIMIT = 2000
-_LIKE_OTHERS = 4  # gaps between lines that a page has of its own, at least
-_RUNNING_TEXT = 8  # in font sizes: as wide as running text, wider than a label or a formula
-_LIMITS = 3  # a sum with what stands above and below it
-_BESIDE = 1.5  # in font sizes: parts of a formula stand nearer
-_SCRIPT = 0.85  # of the font size: smaller signs are limits of a sum
+_NEXT_ROW = 3.0  # in font sizes, from top to top
 _NOTE_SIZE = 0.93  # footnotes are set smaller than the text, by this much at least
-_BOLD = re.compile(r"bold|black|heavy|semib|simhei|黑体|-b\b", re.IGNORECASE)
-BULLET = re.compile(r"\s*(?:[•●■◆▪‣·○]\s*|[-–—*]\s+|\(?\d{1,2}[.)）、]\s*(?!\d)|[（(][一二三四五六七八九十]{1,3}[)）]|[一二三四五六七八九十]{1,3}、)")  # fmt: skip  # noqa: E501
-# “1 引言”, “3.1 Method”; “1. …” is as often an item of a list.
-NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,3})\s+[^\W\d_][^\d。！？；;|]{1,38}\Z")
-_WORDS = re.compile(r"[\u4e00-\u9fff]{2}|[a-z]{5}")  # which the signs of a formula are not
-_STOPS = frozenset("。！？；.!?;:：…”")
 _HARD_HYPHEN = re.compile(r"-\Z(?<=[a-z]-)")  # the sign first: found sooner
 _DIGITS = re.compile(r"\d+")
 _ROMAN = re.compile(r"\b[ivxlc]+\b")
@@ -67,7 +48,8 @@ _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}\b|[*†‡§①-⑳]|[\[［【（(]\d{1,
 class PageBlock(NamedTuple):
     """Lines that belong together, joined.
 
-    ``size`` and ``bold`` are of its first line; the size of a formula is its largest.
+    ``size`` and ``bold`` are of its first line; the size of a formula is its largest. ``columns``
+    are the left and right ends of a table's; one that ``continues`` goes on with the table before.
     """
 
     text: str
@@ -77,6 +59,8 @@ class PageBlock(NamedTuple):
     bold: bool
     lines: int
     page: int
+    columns: Stops = ()
+    continues: bool = False
 
 
 def without_running_lines(pages: Sequence[list[Line]]) -> list[list[Line]]:
@@ -86,17 +70,40 @@ def without_running_lines(pages: Sequence[list[Line]]) -> list[list[Line]]:
     What says that it is a page number goes in any case.
     """
     seen: defaultdict[tuple[bool, str], list[int]] = defaultdict(list)
-    for number, page in enumerate(pages):
-        for key in {k for k in map(_running_key, page) if k}:
+    keys = [_running_keys(page) for page in pages]
+    for number, found in enumerate(keys):
+        for key in set(found.values()):
             seen[key].append(number)
     least = max(min(_RUNNING_PAGES, max(len(pages), 2)), len(pages) * _RUNNING_SHARE)
     running = {key for key, found in seen.items() if len(found) >= least or _in_series(found)}
-    return [[line for line in page if not _is_running(line, running)] for page in pages]
+    kept = []
+    for page, found in zip(pages, keys, strict=True):
+        gone = {
+            at
+            for at, key in found.items()
+            if (key in running and not _heads_table(page, at)) or _is_number(page[at])
+        }
+        kept.append([line for at, line in enumerate(page) if at not in gone] if gone else page)
+    return kept
 
 
-def _is_running(line: Line, running: set[tuple[bool, str]]) -> bool:
-    key = _running_key(line)
-    return key is not None and (key in running or bool(_PAGE_NUMBER.fullmatch(line.text)))
+def _heads_table(page: list[Line], at: int) -> bool:
+    """Say whether a line has cells, and the next one other words in the same columns."""
+    line, below = page[at], page[at + 1] if at + 1 < len(page) else None
+    return (
+        below is not None
+        and bool(line.stops)
+        and len(line.stops) == len(below.stops)
+        and 0 < below.top - line.top < _NEXT_ROW * line.size
+        and all(
+            one[0] < other[1] and other[0] < one[1]
+            for one, other in zip(line.stops, below.stops, strict=True)
+        )
+    )
+
+
+def _is_number(line: Line) -> bool:
+    return _PAGE_NUMBER.fullmatch(line.text) is not None
 
 
 def _in_series(found: list[int]) -> bool:
@@ -104,13 +111,22 @@ def _in_series(found: list[int]) -> bool:
     return len(found) >= _RUNNING_PAGES and near * 4 >= (len(found) - 1) * 3
 
 
-def _running_key(line: Line) -> tuple[bool, str] | None:
-    upper = line.bottom < line.page_height * _EDGE
-    lower = line.top > line.page_height * (1 - _EDGE)
-    if line.table or not (upper or lower):
-        return None
-    text = _DIGITS.sub("#", line.text).strip()
-    return upper, _ROMAN.sub("#", text) if len(text) < 8 else text  # noqa: PLR2004  # “xviii”
+def _running_keys(page: list[Line]) -> dict[int, tuple[bool, str]]:
+    """Return what may run through the pages: which line, and with it whether above, and its text.
+
+    Digits do not count.
+    """
+    if not page:
+        return {}
+    height = page[0].page_height
+    head, foot = height * _EDGE, height * (1 - _EDGE)
+    keys = {}
+    for at, line in enumerate(page):
+        upper = line.bottom < head
+        if (upper or line.top > foot) and not line.table:
+            text = _DIGITS.sub("#", line.text).strip()
+            keys[at] = upper, _ROMAN.sub("#", text) if len(text) < 8 else text  # noqa: PLR2004  # “xviii”
+    return keys
 
 
 def page_blocks(lines: Sequence[Line], page: int) -> list[PageBlock]:
@@ -125,18 +141,8 @@ def row_blocks(pages: Sequence[Sequence[Line]], first: int = 1) -> Iterator[list
         pages: They are taken to be set alike: a page of few lines goes by the others.
         first: The number of the first one.
     """
-    ordered = [_in_reading_order(columns(made)) for made in pages]
-    gaps = [_gaps(page) for page in ordered]
-    usual = [gap for found in gaps for gap in found]
-    known = [median(usual)] * _LIKE_OTHERS if usual else []
-    for number, (page, found) in enumerate(zip(ordered, gaps, strict=True), first):
-        typical = max(median([*found, *known]), 0.0) if known else 0.0
-        groups: list[list[Line]] = []
-        for row in page:
-            if groups and _continues(groups[-1], row, typical):
-                groups[-1].append(row)
-            else:
-                groups.append([row])
+    ordered = [_in_reading_order(in_columns(made)) for made in pages]
+    for number, groups in enumerate(grouped(ordered), first):
         yield _notes_last([_block(group, number) for group in groups])
 
 
@@ -173,85 +179,13 @@ def _below(other: PageBlock, block: PageBlock, body: float) -> bool:
     )
 
 
-def _gaps(ordered: list[Line]) -> list[float]:
-    """Return the white between lines of running text; labels and formulas say nothing of it."""
-    running = [row for row in ordered if row.right - row.left >= _RUNNING_TEXT * row.size]
-    return [
-        below.top - above.bottom
-        for above, below in pairwise(running)
-        if above.top < below.top < above.bottom + above.size * 1.5 and _beside(above, below)
-    ]
-
-
-def _beside(one: Line, other: Line) -> bool:
-    return one.left < other.right and other.left < one.right
-
-
-def _continues(group: list[Line], line: Line, typical: float) -> bool:
-    """Say whether ``line`` goes on with the block that ``group`` is so far."""
-    last = group[-1]
-    if line.table or last.table:
-        return False
-    if not _WORDS.search(line.text):
-        for before in group[-_LIMITS:]:
-            if _of_one_formula(before, line):
-                return True
-    if abs(line.size - last.size) > last.size * _SAME_SIZE:
-        return False
-    gap = line.top - last.bottom
-    cells = bool(last.stops and line.stops)
-    if line.top <= last.top or gap > max(typical * 1.5 + last.size * 0.25, cells * last.size * 1.5):
-        return False
-    if not _beside(last, line):
-        return False
-    return cells or not _begins_anew(group, line)
-
-
-def _of_one_formula(last: Line, line: Line) -> bool:
-    """Say whether ``line`` stands beside ``last``, or is a limit of it, and both are formulas."""
-    size = last.size if last.size > line.size else line.size  # noqa: FURB136  # a call costs more
-    near = _BESIDE * size
-    if line.top >= last.bottom + near or last.top >= line.bottom + near:
-        return False
-    if line.left >= last.right + near or last.left >= line.right + near:
-        return False
-    if last.stops or line.stops or _WORDS.search(last.text) or _WORDS.search(line.text):
-        return False
-    shared = min(last.bottom, line.bottom) - max(last.top, line.top)
-    if shared > (line.bottom - line.top) * 0.3:
-        return True
-    return min(last.size, line.size) < size * _SCRIPT
-
-
-def _begins_anew(group: list[Line], line: Line) -> bool:
-    """Say whether ``line`` begins a block for what it says or where it stands in its column."""
-    last = group[-1]
-    if BULLET.match(line.text) or chinese_heading_level(line.text):
-        return True
-    if chinese_heading_level(last.text):
-        return True
-    if len(group) == 1 and NUMBERED.match(last.text) and last.right < line.right - 2 * last.size:
-        return True
-    if is_bold(line.font) != is_bold(last.font) and len(group) == 1:
-        return not last.stops
-    short = last.right < max([member.right for member in group]) - 2 * last.size
-    indented = line.left > last.left + 1.2 * line.size
-    return (short or indented) and last.text.rstrip()[-1:] in _STOPS
-
-
-@lru_cache(maxsize=512)
-def is_bold(font: str) -> bool:
-    """Say whether a font's name tells that it is bold."""
-    return bool(_BOLD.search(font))
-
-
 def _in_reading_order(drawn: list[Line]) -> list[Line]:
     """Keep the order of drawing, but put a row after those that stand above it.
 
     So columns stay whole, while feet that are drawn first and tables that are drawn from the
     bottom up come right.
     """
-    if len(drawn) > _SORT_LIMIT or len(drawn) < 2:  # noqa: PLR2004
+    if len(drawn) > _SORT_LIMIT or _descends(drawn):
         return drawn
     import numpy as np
 
@@ -277,57 +211,67 @@ def _in_reading_order(drawn: list[Line]) -> list[Line]:
     return ordered
 
 
-def _block(group: list[Line], page: int) -> PageBlock:
-    first = group[0]
-    table = first.text if first.table else aligned_table(group)
+def _descends(drawn: list[Line]) -> bool:
+    """Say whether no row stands above one that was drawn before it, wherever on its height."""
+    highest = float("inf")
+    for _, _, _, top, bottom, *_ in reversed(drawn):
+        if highest < top:
+            return False
+        highest = min(highest, (top + bottom) / 2)
+    return True
+
+
+def _block(group: Group, page: int) -> PageBlock:
+    first = group.rows[0]
+    table = (first.text, first.table) if first.table else aligned_table(group.rows)
+    columns: Stops = ()
     if table is not None:
-        text, kind = table, BlockKind.TABLE
+        text, columns = table
+        kind = BlockKind.TABLE
     else:
         text = _flow(group)
         kind = BlockKind.LIST if BULLET.match(text) else BlockKind.PARAGRAPH
     return PageBlock(
         text=text,
         kind=kind,
-        box=_around(group),
-        size=first.size if _alike(group) else max([line.size for line in group]),
+        box=group.box,
+        size=group.size,
         bold=is_bold(first.font),
-        lines=len(group),
+        lines=len(group.rows),
         page=page,
+        columns=columns,
     )
 
 
-def _alike(group: list[Line]) -> bool:
-    largest = group[0].size * (1 + _SAME_SIZE)
-    return all(line.size <= largest for line in group)
-
-
-def _around(group: list[Line]) -> Box:
-    if len(group) == 1:
-        _, left, right, top, bottom, *_ = group[0]
-        return Box(left=left, top=top, right=right, bottom=bottom)
-    _, lefts, rights, tops, bottoms, *_ = zip(*group, strict=True)
-    return Box(left=min(lefts), top=min(tops), right=max(rights), bottom=max(bottoms))
-
-
-def _flow(group: list[Line]) -> str:
+def _flow(group: Group) -> str:
     """Join running lines; a line that ends well before the margin keeps its line end."""
-    if len(group) == 1:
-        return join_lines(unspaced(group[0].text.replace("\t", "  ").strip()))
-    margin = max([row.right for row in group])
+    rows = group.rows
+    if len(rows) == 1:
+        return collapse(_words(rows[0]))
+    margin = max([row.right for row in rows])
     text = ""
-    for at, row in enumerate(group):
-        words = unspaced(row.text.replace("\t", "  ").strip())
-        if at == len(group) - 1:
-            text += words
-        elif words.endswith("\u00ad") or (
-            _HARD_HYPHEN.search(words) and group[at + 1].text.lstrip()[:1].islower()
+    for row, after, formula in zip(rows, rows[1:], group.formula[1:], strict=False):
+        words = _words(row)
+        if words[-1:] == "\u00ad" or (
+            words[-1:] == "-" and _HARD_HYPHEN.search(words) and after.text.lstrip()[:1].islower()
         ):
             text += words[:-1]
-        elif row.stops or (_is_short(row, margin) and not _of_one_formula(row, group[at + 1])):
+        elif row.stops or (not formula and _is_short(row, margin)):
             text += words + "\v"
         else:
             text += words + "\n"
-    return "\n".join(join_lines(part) for part in text.split("\v"))
+    text += _words(rows[-1])
+    if "\v" not in text:
+        return join_lines(text)
+    return "\n".join(map(join_lines, text.split("\v")))
+
+
+def _words(row: Line) -> str:
+    words = row.text
+    if "\t" in words:
+        words = words.replace("\t", "  ")
+    words = words.strip()
+    return unspaced(words) if " " in words else words
 
 
 def _is_short(row: Line, margin: float) -> bool:

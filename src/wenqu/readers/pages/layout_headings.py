@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wenqu.readers.builder import join_lines
 from wenqu.readers.markup.text import chinese_heading_level
-from wenqu.readers.pages.layout import BULLET, NUMBERED
+from wenqu.readers.pages.layout_groups import BULLET, NUMBERED
 from wenqu.text.normalize import fold
 from wenqu.types import BlockKind
 

@@ -14,7 +14,7 @@ from wenqu.readers.builder import join_lines, table_row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wenqu.readers.pages.layout_rows import Line
+    from wenqu.readers.pages.layout_rows import Line, Stops
 
     Interval = tuple[float, float]
 
@@ -35,8 +35,11 @@ def markdown(table: Sequence[Sequence[str]]) -> str:
     return "\n".join((table_row(head), "|" + " --- |" * len(head), *map(table_row, others)))
 
 
-def aligned_table(group: Sequence[Line]) -> str | None:
-    """Return the rows as a table in Markdown where their cells make columns without doubt."""
+def aligned_table(group: Sequence[Line]) -> tuple[str, Stops] | None:
+    """Return the rows as a table in Markdown where their cells make columns without doubt.
+
+    With it come the left and right ends of its columns.
+    """
     gapped = [row for row in group if row.stops]
     if len(gapped) < _LEAST_ROWS or len(gapped) * 2 < len(group):
         return None
@@ -56,7 +59,7 @@ def aligned_table(group: Sequence[Line]) -> str | None:
             ]
         else:
             table.append(cells)
-    return markdown(table) if _sure(table) else None
+    return (markdown(table), tuple(spans)) if _sure(table) else None
 
 
 def _columns(gapped: Sequence[Line]) -> list[Interval]:

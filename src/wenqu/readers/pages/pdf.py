@@ -43,7 +43,7 @@ _DATE = re.compile(r"\A(?:D:)?(\d{4})(\d{2})?(\d{2})?")
 class PdfReader:
     """Reads PDF files: text layer, recognised pages, comments, fields, embedded files."""
 
-    name = "pdf/3"
+    name = "pdf/4"
 
     def accepts(self, sample: Sample) -> bool:
         """Take what begins as PDF does, whatever its name."""
@@ -124,7 +124,13 @@ class _PdfDocument:
                 self._options.alive()
         for block, level in headings(_blocks(pages, remarks), self._extras.outline()):
             if level is None:
-                self._builder.add(block.text, block.kind, page=block.page, box=block.box)
+                self._builder.add(
+                    block.text,
+                    block.kind,
+                    page=block.page,
+                    box=block.box,
+                    continues=block.continues,
+                )
             else:
                 self._builder.heading(block.text, level, page=block.page, box=block.box)
         self._note_pages(count)
@@ -142,7 +148,7 @@ class _PdfDocument:
             self._options.alive()
             self._recognized.append(number + 1)
         else:
-            lines = [] if garbled(page.lines) else page.lines
+            lines = [] if garbled(page) else page.lines
         if not lines:
             self._empty.append(number + 1)
         return lines
@@ -179,15 +185,26 @@ class _PdfDocument:
 def _blocks(pages: list[list[Line]], remarks: Sequence[Sequence[PageBlock]]) -> list[PageBlock]:
     """Return all pages' blocks in reading order; ``pages`` is used up."""
     from wenqu.readers.pages.layout import row_blocks, without_running_lines
+    from wenqu.readers.pages.layout_continued import with_tables_joined
 
     kept = without_running_lines(pages)
     if not any(kept):
         kept = list(pages)
     pages.clear()
+    heights = [page[0].page_height if page else 0.0 for page in kept]
     blocks: list[PageBlock] = []
-    for page, said in zip(row_blocks(kept), remarks, strict=True):
-        blocks += (*page, *said)
-    return blocks
+    waiting: list[PageBlock] = []  # remarks, for the end of a table that goes on
+    for page, said in zip(
+        with_tables_joined(list(row_blocks(kept)), heights), remarks, strict=True
+    ):
+        ongoing = int(bool(page) and page[0].continues)
+        blocks += page[:ongoing]
+        if page[ongoing:] or not ongoing:
+            blocks += waiting
+            waiting = []
+        blocks += page[ongoing:]
+        waiting += said
+    return blocks + waiting
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import zlib
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,14 @@ _MAX_REMARKS = 500  # a page
 _MAX_FILES = 200
 _MAX_FILE_BYTES = 100 << 20
 _MAX_TEXT = 100_000
+_MAX_OBJECT_BYTES = 64 << 20
+_OBJECT_STREAM = re.compile(rb"/ObjStm\b[^>]*>>\s*stream\r?\n")
+# Annotations by their kind, leaving out those that say nothing, and what is none.
+_SPEAKING = re.compile(
+    rb"/Subtype\s*/(?!(?:Link|Popup|Image|Form|PS|XML|Type[013]|Type1C|MMType1|TrueType|OpenType"
+    rb"|CIDFontType[02]C?)(?![^\s/<>\[\]()]))"
+)
+_UNKNOWN = b"/Subtype/Unknown"
 _SILENT = frozenset({"Link", "Popup"})
 _SPEAKING_FIELDS = frozenset({raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX, raw.FPDF_FORMFIELD_LISTBOX})  # fmt: skip  # noqa: E501
 
@@ -43,8 +53,7 @@ class Extras:
     def __init__(self, pdf: Any, data: bytes) -> None:
         self._pdf = pdf
         self._count = len(pdf)
-        # Pages in compressed objects do not show what they have.
-        self._remarked = b"/Annots" in data or b"/ObjStm" in data
+        self._remarked = _may_speak(data)
         self._files: list[tuple[str, bytes]] = []
         self._form = False
         try:
@@ -151,6 +160,37 @@ class Extras:
             lambda b, n: raw.FPDFAnnot_GetFormFieldAlternateName(form, annotation, b, n)
         ) or _string(lambda b, n: raw.FPDFAnnot_GetFormFieldName(form, annotation, b, n))
         return f"{label}: {value}" if label.strip() else value
+
+
+def _may_speak(data: bytes) -> bool:
+    """Say whether a file may have annotations that are more than links.
+
+    To ask for those of each page takes longer than to look through the file once.
+    """
+    packed = b"/ObjStm" in data
+    if not packed and b"/Annots" not in data:
+        return False
+    if b"/Encrypt" in data or _SPEAKING.search(data):
+        return True
+    return packed and any(map(_SPEAKING.search, _object_streams(data)))
+
+
+def _object_streams(data: bytes) -> Iterator[bytes]:
+    """Yield what the object streams hold; for one that is not simply packed, what may speak."""
+    left = _MAX_OBJECT_BYTES
+    streams = list(_OBJECT_STREAM.finditer(data))
+    if len(streams) != data.count(b"/ObjStm"):
+        yield _UNKNOWN
+    for found in streams:
+        begin = found.end()
+        entries = data[max(data.rfind(b"obj", 0, found.start()), 0) : begin]
+        end = data.find(b"endstream", begin)
+        try:
+            content = zlib.decompressobj().decompress(data[begin:end], left)
+        except zlib.error:
+            content = _UNKNOWN
+        left -= len(content)
+        yield _UNKNOWN if b"/Predictor" in entries or left <= 0 else content
 
 
 def _each(page: Any) -> Iterator[Any]:

@@ -186,12 +186,13 @@ def _contents(data: bytes) -> Iterator[bytes]:
             return
         stream = data[begin : max(begin, end)]
         try:
-            packed = stream[:1] in _PACKED
-            sample = (
-                zlib.decompressobj().decompress(stream, _SAMPLE) if packed else stream[:_SAMPLE]
-            )
+            unpacker = zlib.decompressobj() if stream[:1] in _PACKED else None
+            sample = unpacker.decompress(stream, _SAMPLE) if unpacker else stream[:_SAMPLE]
             if _OPERATORS.match(sample):
-                content = zlib.decompressobj().decompress(stream, _MAX_STREAM) if packed else stream
+                content = stream
+                if unpacker:
+                    rest = unpacker.decompress(unpacker.unconsumed_tail, _MAX_STREAM)
+                    content = sample + rest
                 left -= len(content)
                 yield content
         except zlib.error:

@@ -86,7 +86,7 @@ class PageRecognizer:
         if self._recognizer is None:
             return None
         text = "".join(line.text for line in page.lines)
-        usable = only_text(text) and not garbled(page.lines)
+        usable = only_text(text) and not garbled(page)
         if usable and not (self._pictures and _has_hole(page)):
             return None
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from wenqu.readers.builder import join_lines
@@ -24,6 +25,7 @@ _LEAST = 4.0  # shorter ones are ticks
 _FILLED = 0.4  # of the meshes; a chart's grid has few with words in them
 _MAX_MESHES = 20_000
 _CELL_GAP = 0.12
+_TOP = attrgetter("top")
 
 
 class Rule(NamedTuple):
@@ -65,7 +67,7 @@ class Rule(NamedTuple):
 
 def ruled_tables(pieces: Pieces, rules: Sequence[Rule]) -> list[Line] | None:
     """Return the pieces with each table's own put together as one; None where there is no table."""
-    long = [r for r in rules if max(r.right - r.left, r.bottom - r.top) >= _LEAST]
+    long = [r for r in rules if r.right - r.left >= _LEAST or r.bottom - r.top >= _LEAST]
     grids = [grid for group in _connected(long) if (grid := _Grid.of(group))]
     if not grids:
         return None
@@ -85,8 +87,12 @@ def ruled_tables(pieces: Pieces, rules: Sequence[Rule]) -> list[Line] | None:
 
 def _connected(rules: Sequence[Rule]) -> list[list[Rule]]:
     """Return the rules by groups that hang together."""
-    across = sorted((rule for rule in rules if rule.across), key=lambda rule: rule.top)
-    down = [rule for rule in rules if not rule.across]
+    across, down = list[Rule](), list[Rule]()
+    for rule in rules:
+        (across if rule.across else down).append(rule)
+    if not down:
+        return []
+    across.sort(key=_TOP)
     tops = [rule.top for rule in across]
     parent = list(range(len(across) + len(down)))
 
@@ -161,7 +167,7 @@ class _Grid(NamedTuple):
             top=self.ys[0],
             bottom=self.ys[-1],
             stops=(),
-            table=True,
+            table=tuple((self.xs[at], self.xs[at + 1]) for at in used_columns),
         )
 
     def _cut(self, piece: Line) -> list[Line]:

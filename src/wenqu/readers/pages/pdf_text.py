@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from functools import partial
-from itertools import chain, pairwise
+from itertools import chain, compress
 from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -22,7 +22,7 @@ import numpy as np
 import pypdfium2 as pdfium
 from pypdfium2 import raw
 
-from wenqu.readers.pages.layout_rows import RIGHT_TO_LEFT, Line, Pieces, rows
+from wenqu.readers.pages.layout_rows import RIGHT_TO_LEFT, Line, Pieces, rows, run_together
 from wenqu.readers.pages.pdf_hidden import Hidden
 from wenqu.readers.pages.pdf_rules import Rule, ruled_tables
 
@@ -44,7 +44,7 @@ _SLACK = 0.3  # of the font size: so far pieces that touch may overlap
 _TURNS = 2  # characters: fewer may be turned by themselves, as a radical sign is
 _SPACE = 0.25  # of the font size: a space's width, about
 _OVERLAPS = 0.15  # of a page's pieces: more, and their widths are wrong
-_FEW_PAGES, _SAMPLES, _SAMPLED_AGAIN = 100, 6, 32
+_FEW_PAGES, _MANY_PAGES, _SAMPLES, _SAMPLED_AGAIN = 100, 1000, 6, 32
 _GAPPED_ROWS = 2
 _RULE = 3.0  # points: a rectangle so thin is a line
 _MAX_RULES = 5000
@@ -52,7 +52,8 @@ _LINE_ENDS = frozenset({0x0A, 0x0D})
 _SPACES = frozenset({0x20, 0xA0, 0x3000})
 _LAST_CONTROL = 0x1F
 _SOFT_HYPHENS = {0x2: "\u00ad", 0xAD: "\u00ad", 0xFFFE: "\u00ad"}
-_SEQUENCE, _TEXT, _BOX, _POINTS = map(attrgetter, ("sequence", "text", "bbox", "font_size"))
+_SEQUENCE, _TEXT, _POINTS = map(attrgetter, ("sequence", "text", "font_size"))
+_BOX, _SHOWN_BOX = map(attrgetter, ("bbox", "page_bbox"))
 _KANGXI = re.compile(r"[\u2f00-\u2fd5\u2e9f\u2ef3]")
 # Without a map to Unicode an engine echoes bytes: they show as signs that texts hold few of.
 _ODD = re.compile(
@@ -62,16 +63,22 @@ _MEANINGLESS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
 
 
 class Page(NamedTuple):
-    """A page's lines in the order of drawing, and its size in points as it is shown."""
+    """A page's lines in the order of drawing, and its size in points as it is shown.
+
+    ``sound`` where it is known that its characters have a meaning.
+    """
 
     lines: list[Line]
     width: float
     height: float
+    sound: bool = False
 
 
-def garbled(lines: Sequence[Line]) -> bool:
+def garbled(page: Page) -> bool:
     """Say whether most characters have no meaning, as of fonts without a map to Unicode."""
-    text = "".join(line.text for line in lines)
+    if page.sound:
+        return False
+    text = "".join(line.text for line in page.lines)
     return len(_MEANINGLESS.findall(text)) > len(text) * _GARBLED_SHARE
 
 
@@ -114,7 +121,7 @@ class TextLayer:
             rules = tried(lambda: _rules(self.quick, number, frame)) or []
             if kept := ruled_tables(pieces, rules):
                 lines = rows(kept)
-        return Page(lines, frame[2] - frame[0], frame[3] - frame[1])
+        return Page(lines, frame[2] - frame[0], frame[3] - frame[1], sound=True)
 
     def _spans(self, number: int, frame: _Frame) -> list[Any]:
         """Return a page's pieces of text that can be seen, in the order of drawing."""
@@ -175,35 +182,42 @@ class _Shown:
     """Which part of each page is shown: left, bottom, right and top; None for a turned page.
 
     pdf_oxide tells what a page says itself, not what it inherits, and walks through all pages to
-    find one; pdfium reads a whole page to tell more than its size. So in a short document the first
-    is asked, and believed where the size is right. Else of the pages of one size some are looked
-    at by the other, and the rest are taken to be like these, if these are alike.
+    find one; pdfium reads a whole page to tell more than its size. So unless that walk is long the
+    first is asked, and believed where the size is right. In a document that is not short some of
+    the pages of one size are looked at, and the rest are taken to be like these, if these are
+    alike.
     """
 
     def __init__(self, document: Any, pdf: Any) -> None:
         self._document = document
         self._pdf = pdf
-        self._short = len(pdf) <= _FEW_PAGES
+        self._pages = len(pdf)
         self._found: defaultdict[tuple[float, float], list[_Frame | None]] = defaultdict(list)
 
     def of(self, number: int) -> _Frame | None:
         """Return that of page ``number``, from 0."""
         size = raw.FS_SIZEF()
         raw.FPDF_GetPageSizeByIndexF(self._pdf, number, size)
-        if self._short:
-            frame = tried(lambda: _said(self._document, number))
-            if frame is not None:
-                left, bottom, right, top = frame
-                if abs(right - left - size.width) + abs(top - bottom - size.height) < 1:
-                    return frame
+        if self._pages <= _FEW_PAGES and (frame := self._believed(number, size)):
+            return frame
         found = self._found[size.width, size.height]
         unlike = any(frame != found[0] for frame in found)
         if unlike or len(found) < _SAMPLES or number % _SAMPLED_AGAIN == 0:
-            frame = self._looked_up(number)
+            quick = _FEW_PAGES < self._pages <= _MANY_PAGES
+            frame = (quick and self._believed(number, size)) or self._looked_up(number)
             if not unlike:
                 found.append(frame)
             return frame
         return found[0]
+
+    def _believed(self, number: int, size: Any) -> _Frame | None:
+        """Return what pdf_oxide tells of a page that is not turned, where the size is right."""
+        frame = tried(lambda: _said(self._document, number))
+        if frame is None:
+            return None
+        left, bottom, right, top = frame
+        wrong = abs(right - left - size.width) + abs(top - bottom - size.height)
+        return frame if wrong < 1 else None
 
     def _looked_up(self, number: int) -> _Frame | None:
         try:
@@ -240,7 +254,8 @@ def _pieces(found: Sequence[Any], frame: _Frame) -> Pieces | None:
     """
     texts, boxes = list(map(_TEXT, found)), list(map(_BOX, found))
     lengths = list(map(len, texts))
-    if any(found[at].page_bbox != boxes[at] for at, n in enumerate(lengths) if n > _TURNS):
+    wide = [length > _TURNS for length in lengths]
+    if list(map(_SHOWN_BOX, compress(found, wide))) != list(compress(boxes, wide)):
         return None
     numbers = np.fromiter(chain.from_iterable(boxes), float, 4 * len(found))
     x, y, width, _ = numbers.reshape(-1, 4).T
@@ -251,53 +266,55 @@ def _pieces(found: Sequence[Any], frame: _Frame) -> Pieces | None:
         level = y[1:] == y[:-1]
         touch = level & (size[1:] == em) & (gap > -_SLACK * em) & (gap < _WORD_SPACE * em)
         over = level & ~touch & (x[:-1] < x[1:]) & (gap < -_SLACK * em)
+        apart = touch & (gap > _WORD_GAP * em)
     if np.count_nonzero(over) > len(found) * _OVERLAPS:
         return None
-    spaced = [False, *(touch & (gap > _WORD_GAP * em)).tolist()]
     starts = np.flatnonzero(np.concatenate(([True], ~touch))[: len(found)])
-    runs = pairwise([*starts.tolist(), len(found)])
-    joined, faces = [], []
-    for start, stop in runs:
-        if stop - start == 1:
-            joined.append(texts[start])
-            faces.append(start)
-        else:
-            joined.append(_joined(texts[start:stop], spaced[start:stop]))
-            longest = lengths[start:stop]
-            faces.append(start + longest.index(max(longest)))
+    begins = starts.tolist()
+    joined = _joined(texts, begins, (np.flatnonzero(apart) + 1).tolist())
     lasts = np.concatenate((starts[1:], [len(found)])) - 1
     left, bottom, _, top = frame
     em = size[starts]
     base = top - y[starts]
     right = end[lasts] - left
-    for at, text in enumerate(joined):
-        if text[-1:] == " ":  # a box ends with its words
-            right[at] -= (len(text) - len(text.rstrip(" "))) * _SPACE * em[at]
+    for at in [at for at, text in enumerate(joined) if text[-1:] == " "]:
+        # a box ends with its words
+        right[at] -= (len(joined[at]) - len(joined[at].rstrip(" "))) * _SPACE * em[at]
     places = np.array([x[starts] - left, right, base - _ASCENT * em, base + _DESCENT * em, em])
     # Text at infinity is a broken matrix's.
     sound = np.isfinite(places).all(axis=0).tolist()
     kept = [at for at, text in enumerate(joined) if sound[at] and text and not text.isspace()]
+    ends = [*begins[1:], len(found)]
     return Pieces(
         texts=[joined[at] for at in kept],
         places=places[:, kept],
-        font=lambda at: _face(found[faces[kept[at]]]),
+        fonts=lambda chosen: _faces(
+            found, lengths, [(begins[kept[at]], ends[kept[at]]) for at in chosen]
+        ),
         page_height=top - bottom,
     )
 
 
-def _joined(texts: Sequence[str], spaced: Sequence[bool]) -> str:
-    """Return pieces that touch as one, with a space between words that stand apart."""
-    if True not in spaced:
-        return "".join(texts)
-    text = texts[0]
-    for words, apart in zip(texts[1:], spaced[1:], strict=True):
-        gap = apart and not (text[-1:].isspace() or words[:1].isspace())
-        text = f"{text} {words}" if gap else text + words
-    return text
+def _joined(texts: list[str], starts: Sequence[int], apart: Sequence[int]) -> list[str]:
+    """Return pieces that touch as one, with a space before those words that stand apart."""
+    if len(starts) == len(texts):
+        return texts
+    spaced = texts.copy() if apart else texts
+    for at in apart:
+        if not (spaced[at - 1][-1:].isspace() or texts[at][:1].isspace()):
+            spaced[at] = f" {texts[at]}"
+    return run_together(spaced, starts)
 
 
-def _face(span: Any) -> str:
-    return f"{span.font_name},Bold" if span.is_bold else str(span.font_name)
+def _faces(
+    found: Sequence[Any], lengths: Sequence[int], runs: Sequence[tuple[int, int]]
+) -> list[str]:
+    """Return the font of the longest piece of each run, from its first piece to after its last."""
+    spans = [
+        found[start if stop - start == 1 else lengths.index(max(lengths[start:stop]), start, stop)]
+        for start, stop in runs
+    ]
+    return [f"{span.font_name},Bold" if span.is_bold else span.font_name for span in spans]
 
 
 def _without_radicals(pieces: Pieces) -> Pieces:
@@ -338,14 +355,21 @@ def device_box(
 
     Returns left, top, right and bottom as the page is shown.
     """
-    wide, high = (round(side * _DEVICE_SCALE) for side in page.get_size())
-    xs, ys = [], []
+    return _on_device(page, page.get_size(), left, bottom, right, top)
+
+
+def _on_device(
+    page: Any, size: tuple[float, float], *sides: float
+) -> tuple[float, float, float, float]:
+    """Do what ``device_box`` does, where the page's size is known."""
+    left, bottom, right, top = sides
+    wide, high = round(size[0] * _DEVICE_SCALE), round(size[1] * _DEVICE_SCALE)
     across, down = ctypes.c_int(), ctypes.c_int()
-    for x, y in ((left, top), (right, bottom)):
-        raw.FPDF_PageToDevice(page, 0, 0, wide, high, 0, x, y, across, down)
-        xs.append(across.value / _DEVICE_SCALE)
-        ys.append(down.value / _DEVICE_SCALE)
-    return min(xs), min(ys), max(xs), max(ys)
+    raw.FPDF_PageToDevice(page, 0, 0, wide, high, 0, left, top, across, down)
+    x, y = across.value / _DEVICE_SCALE, down.value / _DEVICE_SCALE
+    raw.FPDF_PageToDevice(page, 0, 0, wide, high, 0, right, bottom, across, down)
+    other_x, other_y = across.value / _DEVICE_SCALE, down.value / _DEVICE_SCALE
+    return min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y)
 
 
 class _Lines:
@@ -357,22 +381,24 @@ class _Lines:
         self._page = page
         self._seen = seen
         self._text_page = text_page
-        self._width, self._height = page.get_size()
+        self._size = page.get_size()
         self._lines: list[Line] = []
         self._begin()
 
     def read(self) -> list[Line]:
         box = raw.FS_RECTF()
         text_page = self._text_page.raw
+        unicode, loose_box = raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox
         for at in range(self._text_page.count_chars()):
-            code = raw.FPDFText_GetUnicode(text_page, at)
+            code = unicode(text_page, at)
             if code in _LINE_ENDS:
                 self._end()
             elif code in _SPACES:
                 self._space = bool(self._text)
             elif code > _LAST_CONTROL or code in _SOFT_HYPHENS:
-                raw.FPDFText_GetLooseCharBox(text_page, at, box)
-                self._put(at, _SOFT_HYPHENS.get(code) or chr(code), box)
+                loose_box(text_page, at, box)
+                place = box.left, box.bottom, box.right, box.top
+                self._put(at, _SOFT_HYPHENS.get(code) or chr(code), place)
         self._end()
         return rows(self._lines)
 
@@ -381,41 +407,41 @@ class _Lines:
         self._at: list[int] = []
         self._stops: list[tuple[float, float]] = []
         self._space = False
-        self._left = self._bottom = float("inf")
-        self._right = self._top = float("-inf")
+        self._boxes: list[_Frame] = []
         self._cell = float("inf")
         self._last = float("nan")
 
-    def _put(self, at: int, character: str, box: Any) -> None:
+    def _put(self, at: int, character: str, place: _Frame) -> None:
+        left, bottom, right, top = place
         if self._text:
-            gap = box.left - self._last
-            if gap > _CELL_GAP * max(box.top - box.bottom, 4.0):
+            if left - self._last > _CELL_GAP * max(top - bottom, 4.0):
                 self._text.append("\t")
                 self._stops.append((self._cell, self._last))
-                self._cell = box.left
+                self._cell = left
             elif self._space:
                 self._text.append(" ")
         self._space = False
         self._text.append(character)
         self._at.append(at)
-        if box.right > box.left or box.top > box.bottom:
-            self._last = box.right
-            self._cell = min(self._cell, box.left)
-            self._left, self._right = min(self._left, box.left), max(self._right, box.right)
-            self._bottom, self._top = min(self._bottom, box.bottom), max(self._top, box.top)
+        if right > left or top > bottom:
+            self._last = right
+            self._cell = min(self._cell, left)
+            self._boxes.append(place)
 
     def _end(self) -> None:
         text = _KANGXI.sub(_plain, "".join(self._text))
-        if text.strip() and self._right > self._left:
+        if self._boxes and text.strip():
+            lefts, bottoms, rights, tops = zip(*self._boxes, strict=True)
+            around = min(lefts), min(bottoms), max(rights), max(tops)
             at = self._at[len(self._at) // 2]
             size, font = self._style(at)
-            place = (self._left, self._bottom, self._right, self._top, size)
-            if self._seen(self._text_page.raw, at, place):
-                self._lines.append(self._line(text, size, font))
+            if around[2] > around[0] and self._seen(self._text_page.raw, at, (*around, size)):
+                self._lines.append(self._line(text, around, size, font))
         self._begin()
 
-    def _line(self, text: str, size: float, font: str) -> Line:
-        left, top, right, bottom = self._device(self._left, self._right)
+    def _line(self, text: str, around: _Frame, size: float, font: str) -> Line:
+        low, high = around[1], around[3]
+        left, top, right, bottom = _on_device(self._page, self._size, *around)
         ends = [*self._stops, (self._cell, self._last)] if self._stops else []
         return Line(
             text=text,
@@ -425,12 +451,12 @@ class _Lines:
             bottom=bottom,
             size=size,
             font=font,
-            page_height=self._height,
-            stops=tuple(self._device(*pair)[::2] for pair in ends),
+            page_height=self._size[1],
+            stops=tuple(
+                _on_device(self._page, self._size, begin, low, end, high)[::2]
+                for begin, end in ends
+            ),
         )
-
-    def _device(self, left: float, right: float) -> tuple[float, float, float, float]:
-        return device_box(self._page, left, self._bottom, right, self._top)
 
     def _style(self, at: int) -> tuple[float, str]:
         """Return size in points and font name of a character."""
