@@ -4,6 +4,9 @@ Pairs that say the same in both: sentences of documentation that exists in both 
 repository's and seed_corpus), and questions of data/crosslingual.jsonl with what they are
 translations of. The evidence is three sources: around the other half (right), or, without that, the
 places most alike (hard); or elsewhere (easy). ``before`` is the former rule: the cosine as it is.
+Of tables, the last cell of a row is the sentence, and the evidence is the whole table in the other
+language (right), the same without that row (hard), or another table (easy); there ``before`` is the
+present rule with tables in one piece.
 
     python bench/crossed.py --data ../shared/data --models DIR [--pairs 140]
 """
@@ -11,6 +14,7 @@ places most alike (hard); or elsewhere (easy). ``before`` is the former rule: th
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
 import random
@@ -27,6 +31,7 @@ from wenqu.models.e5 import open_embedder
 from wenqu.models.questions import typical_questions
 from wenqu.pipeline.evidence import EvidenceSentence, Selection
 from wenqu.pipeline.match import claimed_in, matches_of, sources_of
+from wenqu.pipeline.rows import by_rows
 from wenqu.text.asking import asks
 from wenqu.text.language import detect
 from wenqu.types import Chunk, DocumentInfo, Evidence, Hit, Origin, Span
@@ -44,6 +49,8 @@ _AROUND = 2  # sentences before and after
 _APART = 4
 _LONGEST_DOCUMENT = 120
 _SOURCES = 3
+_LONGEST_TABLE = 690  # of characters: longer ones are rows in any case
+_ROWS = 4  # lines of a table with two rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +63,8 @@ class Case:
     sources: Sequence[Texts]
 
 
-def _documents(data: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Yield aligned sentences, English and Chinese, a document at a time."""
+def _aligned(data: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield group and blocks, English and Chinese, of documents that have as many in both."""
     docs = HERE.parent / "docs"
     pairs = [("wenqu", docs / one.name, one) for one in sorted((docs / "zh").glob("*.md"))]
     for english in sorted((data / "seed_corpus").rglob("*.md")):
@@ -66,8 +73,15 @@ def _documents(data: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         pairs += [("seed", english, o) for o in others if o.exists() and o != english]
     for group, english, chinese in pairs:
         one, two = blocks(english), blocks(chinese)
+        if len(one) == len(two):
+            yield group, one, two
+
+
+def _documents(data: Path) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield aligned sentences, English and Chinese, a document at a time."""
+    for group, one, two in _aligned(data):
         rows: list[tuple[str, str]] = []
-        for e, z in zip(one, two, strict=True) if len(one) == len(two) else ():
+        for e, z in zip(one, two, strict=True):
             if not e.startswith(("```", "|")) and len(split(e)) == len(split(z)):
                 rows += zip(split(e[:2000]), split(z[:2000]), strict=False)
         if len(rows) > 4 * _APART:
@@ -117,6 +131,10 @@ class Meanings:
             self._kept.update({(kind, t): row for t, row in zip(part, rows, strict=True)})
         return np.array([self._kept[kind, text] for text in texts])
 
+    async def embed(self, texts: Texts, kind: str) -> NDArray[np.float32]:
+        """Return a row a text, as an embedder does."""
+        return self.of(texts, kind)
+
 
 def _cases(data: Path, most: int, meanings: Meanings) -> Iterator[Case]:
     chance = random.Random(7)  # noqa: S311 - a sample, not a secret
@@ -137,6 +155,33 @@ def _cases(data: Path, most: int, meanings: Meanings) -> Iterator[Case]:
         texts = [row[column][:_LONGEST] for row in elsewhere]
         yield Case(group=group, kind="easy", said=said, sources=[around(place, texts)])
     yield from _questions(data, meanings, chance)
+    yield from _tables(data, most, chance)
+
+
+def _tables(data: Path, most: int, chance: random.Random) -> Iterator[Case]:
+    """Yield what cells of tables say, and the tables in the other language."""
+    found: list[tuple[str, list[str], list[str]]] = []
+    for group, one, two in _aligned(data):
+        for english, chinese in zip(one, two, strict=True):
+            lines = english.split("\n"), chinese.split("\n")
+            short = max(len(english), len(chinese)) <= _LONGEST_TABLE
+            if short and english.startswith("|") and len(lines[0]) == len(lines[1]) > _ROWS:
+                found.append((f"{group} rows", *(lines if len(found) % 2 else lines[::-1])))
+    chance.shuffle(found)
+    for group, said, other in found[:most]:
+        row = chance.randrange(2, len(said))
+        cell = said[row].strip("| ").rsplit("|", 1)[-1].strip()
+        if len(cell) >= _SHORTEST:
+            rest = [line for number, line in enumerate(other) if number != row]
+            elsewhere = chance.choice(
+                [
+                    lines
+                    for _, own, lines in found
+                    if own is not said and detect(own[-1]) == detect(said[-1])
+                ]
+            )
+            for kind, lines in (("right", other), ("hard", rest), ("easy", elsewhere)):
+                yield Case(group=group, kind=kind, said=cell, sources=[["\n".join(lines)]])
 
 
 def _questions(data: Path, meanings: Meanings, chance: random.Random) -> Iterator[Case]:
@@ -186,14 +231,19 @@ def _selection(sources: Sequence[Texts], meanings: Meanings) -> Selection:
 def _judged(case: Case, meanings: Meanings) -> Mapping[str, bool]:
     vector = meanings.of([case.said], "query")[0]
     claimed = claimed_in(case.said, "")
-    sources = sources_of(_selection(case.sources, meanings), meanings.typical)
-    first = matches_of(case.said, vector, claimed, sources, meanings.typical)[1]
+    whole = _selection(case.sources, meanings)
+    apart = asyncio.run(by_rows(whole, {detect(case.said)}, meanings))
+    first, unparted = (
+        matches_of(case.said, vector, claimed, sources, meanings.typical)[1]
+        for sources in (sources_of(one, meanings.typical) for one in (apart, whole))
+    )
     cosine = float((meanings.of(case.sources[0], "passage") @ vector).max())
     before = 1 / (1 + math.exp(-(-2 + 60 * (cosine - 0.85) - 4 * first.missing)))
     return {
         "crossed": first.crossed,
         "now": first.supported and not first.missing,
-        "before": before >= 0.5 and not first.missing,  # noqa: PLR2004
+        "before": (unparted.supported if apart is not whole else before >= 0.5)  # noqa: PLR2004
+        and not first.missing,
     }
 
 

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 from corpora import arguments, open_lab, translated
 from wenqu.evaluation.datasets import sampled
 from wenqu.evaluation.metrics import METRICS, documents_of, measure, run_of
+from wenqu.models.catalog import find
+from wenqu.models.dictionary import open_dictionary
 from wenqu.models.questions import typical_questions
 from wenqu.pipeline.candidates import Finder
 from wenqu.pipeline.stopwatch import Stopwatch
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from corpora import Lab, Shelf
     from wenqu.evaluation.datasets import Dataset
-    from wenqu.protocols import Embedder, Vectors
+    from wenqu.protocols import Dictionary, Embedder, Vectors
     from wenqu.types import Document
 
     Rankings = dict[str, list[str]]
@@ -99,13 +101,16 @@ def ranked(documents: Iterable[tuple[str, float]]) -> list[str]:
     return [one for one, _ in documents_of(documents)]
 
 
-async def of_wenqu(shelf: Shelf, dataset: Dataset, embedder: Embedder) -> dict[str, Rankings]:
+async def of_wenqu(
+    shelf: Shelf, dataset: Dataset, embedder: Embedder, dictionary: Dictionary | None
+) -> dict[str, Rankings]:
     """Return what each way of wenqu ranks: lexical and dense alone, both, both by ranks."""
     found: dict[str, Rankings] = {}
     typical = typical_questions(embedder.fingerprint)
     known = Known(embedder, shelf.queries)
     for name, options in (
-        ("weighted", {"typical": typical}),
+        ("weighted", {"typical": typical, "dictionary": dictionary}),
+        ("no dictionary", {"typical": typical}),
         ("rrf", {"typical": typical, "fusion": "rrf"}),
     ):
         finder = Finder(embedder=known, per_side=TOP, lexical_weight=0.5, **options)  # type: ignore[arg-type]
@@ -315,6 +320,7 @@ async def main(options: argparse.Namespace) -> None:
     if not options.alone and (absent := [name for name in _MODULES if not _installed(name)]):
         raise SystemExit(f"not installed: {', '.join(absent)}; see bench/requirements.txt")
     lab = open_lab(options)
+    dictionary = open_dictionary(find("cc-cedict"), options.models)
     for task in options.tasks:
         names, _, asked = task.rpartition(":")
         base, _, other = asked.partition("@")
@@ -325,7 +331,7 @@ async def main(options: argparse.Namespace) -> None:
             texts = [query.text for query in dataset.judged]
             rows = await lab.vectors(dataset.name, texts, "query")
             shelf.queries = dict(zip(texts, rows, strict=True))
-            found = await of_wenqu(shelf, dataset, lab.embedder)
+            found = await of_wenqu(shelf, dataset, lab.embedder, dictionary)
         documents = [one for name in corpora for one in lab.dataset(name).documents]
         if _installed("rank_bm25"):
             found |= of_bm25(dataset, documents)

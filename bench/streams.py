@@ -6,8 +6,9 @@ A scripted server of OpenAI's protocol writes so many answers at a time, each at
 puts into each token its number, the answer's length and the time of sending. Lengths differ by up
 to two fifths, as those of real answers do: else 64 answers would end at the same instant. The
 clients read it at first directly and then through plain chats of `wenqu serve`; each of the three
-is a process of its own. The exit code is 1 where wenqu adds more than what is wanted, or loses or
-reorders a token.
+is a process of its own. wenqu is told to ask for so many answers at a time, and to let the other
+chats wait. The exit code is 1 where wenqu adds more than what is wanted, refuses a chat, or loses
+or reorders a token.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WANTED_MS = {50: 5.0, 99: 25.0}
+_STATUS = re.compile(rb"HTTP/1\.1 ([45]\d\d)")
 _TOKEN = re.compile(rb"<(\d+)/(\d+)@(\d+)>")
 _START_S = 60.0
 _END = {"openai": b"[DONE]", "wenqu": b"event: answer"}
@@ -55,13 +57,15 @@ class Script:
 class Heard:
     """What one client heard: numbers of tokens in order of arrival, and the ms each was under way.
 
-    ``length`` is how many the answer has. ``ended`` says whether the stream came to its proper end.
+    ``length`` is how many the answer has. ``ended`` says whether the stream came to its proper end,
+    ``refused`` with what status it never began.
     """
 
     numbers: list[int] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
     length: int = 0
     ended: bool = False
+    refused: int = 0
 
 
 class ScriptedServer(asyncio.Protocol):
@@ -146,6 +150,10 @@ class Listener(asyncio.Protocol):
         """Note each token."""
         now = time.monotonic_ns()
         self._rest += data
+        if not self._heard.length and (status := _STATUS.match(self._rest)):
+            self._heard.refused = int(status[1])
+            self._transport.close()
+            return
         at = 0
         for token in _TOKEN.finditer(self._rest):
             self._heard.numbers.append(int(token[1]))
@@ -189,6 +197,7 @@ def _figures(heard: Sequence[Heard]) -> dict[str, Any]:
     return {
         "chats": len(heard),
         "ended": sum(each.ended for each in heard),
+        "refused": sum(each.refused > 0 for each in heard),
         "tokens": len(ms),
         "lost": lost,
         "reordered": sum(numbers != sorted(numbers) for numbers in streamed),
@@ -216,7 +225,7 @@ def main() -> int:
         return 0
     with _scripted(given) as port, tempfile.TemporaryDirectory() as home:
         direct = asyncio.run(listen("openai", port, ["/v1/chat/completions"] * given.chats, b"{}"))
-        with _wenqu(port, home) as (own, pid):
+        with _wenqu(given, port, home) as (own, pid):
             talks = _begin(own, given.chats)
             before = cpu_s(pid)
             body = json.dumps({"text": "hi"}).encode()
@@ -250,6 +259,8 @@ def _show(
         for name, row in rows.items():
             print(name, ", ".join(f"{key} {value}" for key, value in row.items()))
         print(f"wenqu adds {adds} ms a token (wanted {_WANTED_MS}), {per_token} us of processor")
+        if refused := sorted({each.refused for each in through} - {0}):
+            print(f"{wenqu['refused']} chats were refused: {refused}; no figure above has them")
     return 0 if good else 1
 
 
@@ -269,12 +280,14 @@ def _scripted(given: argparse.Namespace) -> Iterator[int]:
 
 
 @contextmanager
-def _wenqu(scripted: int, home: str) -> Iterator[tuple[int, int]]:
+def _wenqu(given: argparse.Namespace, scripted: int, home: str) -> Iterator[tuple[int, int]]:
     port = _free_port()
     more = {
         "WENQU_HOME": home,
         "WENQU_CHAT__BASE_URL": f"http://127.0.0.1:{scripted}/v1",
         "WENQU_CHAT__MODEL": "scripted",
+        "WENQU_CHAT__SLOTS": str(given.slots),
+        "WENQU_CHAT__WAITING": str(given.chats),
     }
     command = [sys.executable, "-m", "wenqu", "serve", "--port", str(port)]
     with _running(command, port, more) as process:

@@ -142,14 +142,19 @@ def cli_page(locale: Locale) -> str:
 
 
 def _commands(app: typer.Typer, prefix: str = "wenqu") -> Iterator[tuple[str, Any, str]]:
-    """Yield each command's full name, function and help, groups last."""
+    """Yield each command's full name, function and help."""
+    from wenqu.cli.deferred import Deferred
+
     left_out = getattr(app.info.cls, "left_out", None)  # a command that need not be named
     for command in app.registered_commands:
         name = command.name or command.callback.__name__  # type: ignore[union-attr]
         full = prefix if name == left_out else f"{prefix} {name}"
-        yield full, command.callback, command.help or ""
-    for group in app.registered_groups:
-        yield from _commands(group.typer_instance, f"{prefix} {group.name}")  # type: ignore[arg-type]
+        later = command.cls is not None and issubclass(command.cls, Deferred)
+        found = command.cls.found() if later else command.callback  # type: ignore[union-attr]
+        if hasattr(found, "registered_commands"):
+            yield from _commands(found, full)
+        else:
+            yield full, found, command.help or ""
 
 
 def _command_section(

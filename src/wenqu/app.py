@@ -188,33 +188,45 @@ class App(AppParts):
         files = await gather(
             names, ignore=how.ignore, web=web, repositories=repositories, on_found=on_found
         )
-        base = await self.ensure_base(kb)
-        # Refuses what cannot be a tag before anything is read.
-        await self.documents.tag(base.id, (), add=how.tags)
-        async with aclosing(files), self.reading_pool(how.passwords) as pool:
-            ingester = await self.ingester(self.recognizing(pool.read), base, pool.unpack)
-            report = await ingester.add(
-                base.id,
-                files,
-                gone=lambda source: (
-                    how.prune and any(is_meant(source, name, web, repositories) for name in names)
-                ),
-                on_found=on_found,
-                on_outcome=on_outcome,
-            )
-        if how.tags:
-            stored = [document_id(one.source) for one in report.outcomes]
-            await self.documents.tag(base.id, stored, add=how.tags)
-        if how.prune:
-            await self.drop_unused_blobs()
-        await (await self.projector()).current(base.id)
+        async with aclosing(files), self._filled(kb) as base:
+            # Refuses what cannot be a tag before anything is read.
+            await self.documents.tag(base.id, (), add=how.tags)
+            async with self.reading_pool(how.passwords) as pool:
+                ingester = await self.ingester(self.recognizing(pool.read), base, pool.unpack)
+                report = await ingester.add(
+                    base.id,
+                    files,
+                    gone=lambda source: (
+                        how.prune
+                        and any(is_meant(source, name, web, repositories) for name in names)
+                    ),
+                    on_found=on_found,
+                    on_outcome=on_outcome,
+                )
+            if how.tags:
+                stored = [document_id(one.source) for one in report.outcomes]
+                await self.documents.tag(base.id, stored, add=how.tags)
+            if how.prune:
+                await self.drop_unused_blobs()
+            await (await self.projector()).current(base.id)
         return report
+
+    @asynccontextmanager
+    async def _filled(self, name: str) -> AsyncGenerator[KnowledgeBase]:
+        """Give the knowledge base; one that is made here and gets no document is deleted again."""
+        known = (await self.bases.ids()).values()
+        base = await self.ensure_base(name)
+        try:
+            yield base
+        finally:
+            if base.id not in known and await self.bases.delete_empty(base.id):
+                await self._discard_index(base.id)
 
     async def base(self, name: str | None) -> KnowledgeBase:
         """Return the knowledge base of that name; without one the only one, else ``default``.
 
         Raises:
-            NotFoundError: There is none of that name.
+            NotFoundError: There is none of that name; or none is named, and which could be meant.
         """
         return await self.bases.get(name or await self._meant())
 
@@ -228,6 +240,8 @@ class App(AppParts):
 
     async def _meant(self) -> str:
         names = list(await self.bases.ids())
+        if len(names) > 1 and DEFAULT_BASE not in names:
+            raise NotFoundError("error.kb_unnamed", names=", ".join(names))
         return names[0] if len(names) == 1 else DEFAULT_BASE
 
     async def delete_base(self, name: str) -> KnowledgeBase:
@@ -236,12 +250,15 @@ class App(AppParts):
         Raises:
             NotFoundError: There is none of that name.
         """
-        from wenqu.indexes.local import discard
-
         base = await self.bases.delete(name)
-        await asyncio.to_thread(discard, self.indexes_dir / str(base.id))
+        await self._discard_index(base.id)
         await self.drop_unused_blobs()
         return base
+
+    async def _discard_index(self, kb: int) -> None:
+        from wenqu.indexes.local import discard
+
+        await asyncio.to_thread(discard, self.indexes_dir / str(kb))
 
     async def find_document(self, kb: int, name: str) -> DocumentInfo:
         """Return the document that ``name`` means: an id, a source, or the end of one source.

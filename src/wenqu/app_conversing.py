@@ -98,8 +98,8 @@ class Conversing:
         question = said.rest if said is not None and alone else line.strip()
         if not question:
             raise InputError("error.question_empty")
-        if self._app.queue.slots == 1:
-            await self.summariser.stop()  # the one model is wanted for an answer
+        if self._app.settings.chat.base_url is None:
+            await self.summariser.stop()  # the machine is wanted for an answer
         events = (
             self._chat(talk, question)
             if talk.kb_name is None and not alone

@@ -136,9 +136,9 @@ class Measuring:
     ) -> list[EvalRecord]:
         """Measure every data set below folders; each run is saved as soon as it is there.
 
-        A step whose saved run has the same settings and fingerprints is not done again, so that
-        what was interrupted goes on where it was. Steps that write answers are left out where
-        there is no chat model.
+        A step whose saved run is of this version and has the same settings and fingerprints is not
+        done again, so that what was interrupted goes on where it was. Steps that write answers are
+        left out where there is no chat model.
 
         Args:
             folders: Where the folders of data sets are.
@@ -183,6 +183,8 @@ class Measuring:
             kept = self.runs.load(how.name)
             base = await self._app.bases.get(kept.knowledge_base)
         except (NotFoundError, InputError):
+            return None
+        if kept.version != self._version:
             return None
         dataset = await asyncio.to_thread(_dataset, folder, how)
         questions = [(one.id, one.text) for one in sampled(dataset, how.limit, how.seed).queries]

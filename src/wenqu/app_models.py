@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from wenqu.models.catalog import ModelEntry
-    from wenqu.protocols import ChatModel, Embedder
+    from wenqu.protocols import ChatModel, Dictionary, Embedder
     from wenqu.settings import ChatServer, Settings
     from wenqu.types import Document
 
@@ -25,6 +25,8 @@ __all__ = ["DEFAULT_CHAT_MODEL", "OCR_MODEL", "AppModels"]
 
 DEFAULT_CHAT_MODEL = "qwen2.5-coder-1.5b-instruct-q4_k_m"
 OCR_MODEL = "pp-ocrv6-small"
+_SERVER_SLOTS = 64
+"""Answers that a server may write at a time: it queues by itself what is too much for it."""
 
 
 class AppModels:
@@ -44,6 +46,7 @@ class AppModels:
         self._chat = chat
         self._loading = asyncio.Lock()
         self._ocr_sought = False
+        self._dictionary: Dictionary | None = None
 
     async def embedder(self) -> Embedder:
         """Return the embedder, fetching its model where it is not on this machine.
@@ -55,9 +58,13 @@ class AppModels:
             if self._embedder is None:
                 from wenqu.models.catalog import find
                 from wenqu.models.e5 import open_embedder
+                from wenqu.models.fetch import located
 
-                entry = find(self.settings.models.embedder)
+                entry = find(self.settings.models.embedder, "embedder")
+                new = located(entry, self.settings.models_dir) is None
                 await self.fetch(entry.name)
+                if new:
+                    await self._seek_dictionary()
                 self._embedder = await asyncio.to_thread(
                     open_embedder,
                     entry,
@@ -66,6 +73,27 @@ class AppModels:
                     self.settings.models.threads,
                 )
             return self._embedder
+
+    async def dictionary(self) -> Dictionary | None:
+        """Return the dictionary, or None where none is wanted or on this machine."""
+        from wenqu.models.catalog import find
+        from wenqu.models.dictionary import open_dictionary
+
+        name = self.settings.models.dictionary
+        if self._dictionary is None and name != "none":
+            found = open_dictionary(find(name, "dictionary"), self.settings.models_dir)
+            if found is not None:
+                # Where it cannot be prepared, each search says so.
+                with suppress(ModelError):
+                    await asyncio.to_thread(found.prepare)
+            self._dictionary = found
+        return self._dictionary
+
+    async def _seek_dictionary(self) -> None:
+        """Fetch the dictionary; without it, search goes by meaning alone across languages."""
+        if self.settings.models.dictionary != "none":
+            with suppress(ModelError):
+                await self.fetch(self.settings.models.dictionary)
 
     async def try_embedder(self) -> tuple[str, str | None]:
         """Embed a word; return the engine that did, and why it was not the first choice, if so.
@@ -137,6 +165,19 @@ class AppModels:
         if self._chat is None:
             self._chat = self._new_chat_model()
         return self._chat
+
+    @property
+    def answers_at_once(self) -> int:
+        """How many answers the chat model writes at a time."""
+        from wenqu.models.llamacpp import at_once
+
+        chat = self.settings.chat
+        if chat.slots is not None:
+            return chat.slots
+        if chat.base_url is not None:
+            return _SERVER_SLOTS
+        path = self._chat_file(chat.model or DEFAULT_CHAT_MODEL)
+        return 1 if path is None else at_once(path)
 
     def chat_model_named(self, model: str | None) -> ChatModel:
         """Return a chat model of its own, to be closed by whoever asked for it.
@@ -238,7 +279,7 @@ class AppModels:
         waits = self.settings.chat
         if chat.base_url is not None:
             return self._on_server(chat, chat.base_url)
-        from wenqu.models.llamacpp import LlamaCppChat
+        from wenqu.models.llamacpp import LlamaCppChat, at_once
 
         path = self._chat_file(chat.model or DEFAULT_CHAT_MODEL)
         if path is None:
@@ -248,7 +289,7 @@ class AppModels:
             name=path.stem,
             threads=self.settings.models.threads,
             timeout_s=waits.timeout_s,
-            slots=waits.slots or 1,
+            slots=waits.slots or at_once(path),
             prompts=self.settings.home / "prompts",
         )
 
@@ -263,7 +304,7 @@ class AppModels:
 
         if is_path(model):
             return Path(model).expanduser()
-        return located(find(model), self.settings.models_dir)
+        return located(find(model, "chat"), self.settings.models_dir)
 
     def _on_server(self, chat: ChatServer, address: str) -> ChatModel:
         from wenqu.models.ollama import OllamaChat

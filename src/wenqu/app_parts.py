@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wenqu.pipeline.rerank import Reranking
     from wenqu.pipeline.retrieve import Retriever
     from wenqu.pipeline.slots import FairQueue
-    from wenqu.protocols import ChatModel, Embedder, Reranker
+    from wenqu.protocols import ChatModel, Embedder
     from wenqu.readers.worker import ReadingPool
     from wenqu.settings import Settings
     from wenqu.stores.answers import DatabaseAnswers
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AppParts"]
 
-_SERVER_SLOTS = 16
-"""Answers that a server may write at a time: it queues by itself what is too much for it."""
+_WAITING, _WAITING_FOR_SERVER = 20, 200
+"""Questions that may wait for a slot of the model on this machine, and of one on a server."""
 _REWRITE_S = 8.0
 """Seconds that a model on a server may take to complete a follow-up question."""
 
@@ -179,6 +179,7 @@ class AppParts(AppModels):
             lexical_weight=retrieval.lexical_weight,
             fusion=retrieval.fusion,
             typical=typical_questions(embedder.fingerprint),
+            dictionary=await self.dictionary(),
         )
         return Retriever(
             changes=self.changes,
@@ -194,7 +195,7 @@ class AppParts(AppModels):
         It is not to be closed: what it shares is closed here.
         """
         other = type(self)(settings, on_download=self._on_download, embedder=embedder, chat=None)
-        shared = ("_indexes", "_reranking", "_reranking_sought", "database")
+        shared = ("_indexes", "_reranking", "_reranking_sought", "_dictionary", "database")
         other.__dict__.update({name: getattr(self, name) for name in shared})
         return other
 
@@ -208,13 +209,9 @@ class AppParts(AppModels):
 
         async with self._reranking_loading:
             if not self._reranking_sought:
-                self._reranking = await open_reranking(self.settings, self._default_reranker)
+                self._reranking = await open_reranking(self.settings)
                 self._reranking_sought = True
             return self._reranking
-
-    async def _default_reranker(self) -> Reranker | None:
-        """Return the reranker that needs no model of its own; None while there is none."""
-        return None
 
     def chunking(self, kb: KnowledgeBase) -> Chunking:
         """Return how the documents of a knowledge base are cut when they are next read."""
@@ -307,8 +304,10 @@ class AppParts(AppModels):
         from wenqu.pipeline.slots import FairQueue
 
         chat = self.settings.chat
-        slots = chat.slots or (_SERVER_SLOTS if chat.base_url else 1)
-        return FairQueue(slots=slots, waiting=chat.waiting)
+        waiting = chat.waiting
+        if waiting is None:
+            waiting = _WAITING_FOR_SERVER if chat.base_url else _WAITING
+        return FairQueue(slots=self.answers_at_once, waiting=waiting)
 
     async def answerer(self, kb: int, how: AskOptions, slot: Slot = nullcontext) -> Answerer:
         """Return what answers from hits of ``kb``; without a language model it quotes.
@@ -326,7 +325,8 @@ class AppParts(AppModels):
             gate=await self.gate(kb),
             max_tokens=chat.max_tokens,
             evidence_tokens=chat.evidence_tokens,
-            first_token_s=chat.timeout_s,
+            # A server's first word may have a queue before it, of which the adapter knows.
+            first_token_s=None if chat.base_url else chat.timeout_s,
             slot=slot,
             strict=how.strict or self.settings.answer.strict,
             typical=typical_questions(embedder.fingerprint),

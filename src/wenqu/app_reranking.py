@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wenqu.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from wenqu.pipeline.rerank import Reranking
     from wenqu.protocols import Reranker
@@ -19,28 +19,21 @@ if TYPE_CHECKING:
 
 __all__ = ["open_reranking"]
 
-_DEFAULT_MS = 150
 _MODEL_MS = 2000
 
 
-async def open_reranking(
-    settings: Settings, default: Callable[[], Awaitable[Reranker | None]]
-) -> Reranking | None:
+async def open_reranking(settings: Settings) -> Reranking | None:
     """Return the reranker that the settings ask for, or None where there is none.
 
     A model is loaded here, so that its loading is not on the clock of the first question. Where
     that fails, each search says why it went without.
-
-    Args:
-        settings: ``retrieval`` and ``rerank`` of them.
-        default: Makes the one that needs no model of its own, where there is such a one.
 
     Raises:
         SettingsError: ``retrieval.reranker`` is neither a word that it knows nor a file.
     """
     from wenqu.pipeline.rerank import Reranking
 
-    opened = await _opened(settings, default)
+    opened = await _opened(settings)
     if opened is None:
         return None
     reranker, budget_ms = opened
@@ -54,26 +47,23 @@ async def open_reranking(
     )
 
 
-async def _opened(
-    settings: Settings, default: Callable[[], Awaitable[Reranker | None]]
-) -> Opened | None:
+async def _opened(settings: Settings) -> Opened | None:
     wanted = settings.retrieval.reranker
     if wanted == "none":
         return None
     if wanted != "default":
         return await _local(settings, wanted), _MODEL_MS
-    if settings.rerank.base_url is not None:
-        return _server(settings), settings.rerank.timeout_s * 1000
-    reranker = await default()
-    return None if reranker is None else (reranker, _DEFAULT_MS)
+    if settings.rerank.base_url is None:
+        return None
+    return _server(settings, settings.rerank.base_url), settings.rerank.timeout_s * 1000
 
 
-def _server(settings: Settings) -> Reranker:
+def _server(settings: Settings, base_url: str) -> Reranker:
     from wenqu.models.rerank_server import ServerReranker
 
     server = settings.rerank
     return ServerReranker(
-        base_url=server.base_url or "",
+        base_url=base_url,
         model=server.model,
         api_key=server.api_key.get_secret_value() if server.api_key else None,
         timeout_s=server.timeout_s,

@@ -33,7 +33,6 @@ __all__ = [
     "document_payload",
     "error_payload",
     "evidence_payload",
-    "hit_payload",
     "knowledge_base_payload",
     "record_payload",
     "search_payload",
@@ -46,13 +45,13 @@ Payload = dict[str, object]
 def search_payload(found: SearchHits) -> Payload:
     """Return hits, best first, the stages that were skipped, and milliseconds a stage."""
     return {
-        "hits": [hit_payload(hit) for hit in found.hits],
+        "hits": [_hit_payload(hit) for hit in found.hits],
         "skipped": _skipped_payload(found.trace),
         "timings_ms": found.trace.timings_ms,
     }
 
 
-def hit_payload(hit: Hit) -> Payload:
+def _hit_payload(hit: Hit) -> Payload:
     """Return a hit; ``document`` is the source, ``start`` and ``end`` count code points in it.
 
     ``header`` has the header rows of the table that ``text`` begins inside of, else nothing.
@@ -82,7 +81,7 @@ def answer_payload(answer: Answer) -> Payload:
         "language": answer.language,
         "citations": [citation_payload(citation) for citation in answer.citations],
         "sentences": [_sentence_payload(sentence) for sentence in answer.sentences],
-        "hits": [hit_payload(hit) for hit in answer.hits],
+        "hits": [_hit_payload(hit) for hit in answer.hits],
         "model": answer.model,
         "usage": {
             "prompt_tokens": answer.usage.prompt_tokens,
@@ -171,7 +170,7 @@ def evidence_payload(evidence: Evidence) -> Payload:
 
     It is a hit, but ``text`` has only the sentences of it that the answer may use.
     """
-    return {"marker": evidence.marker, **hit_payload(evidence.hit), "text": evidence.text}
+    return {"marker": evidence.marker, **_hit_payload(evidence.hit), "text": evidence.text}
 
 
 def knowledge_base_payload(kb: KnowledgeBase, chunking: Chunking) -> Payload:

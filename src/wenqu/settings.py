@@ -8,6 +8,7 @@ are refused, so that a misspelt one never goes unnoticed.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,9 +20,10 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableValueError
 
 from wenqu.errors import SettingsError
-from wenqu.messages import system_locale
+from wenqu.messages import Phrase, system_locale, wrong_value
 from wenqu.types import MAX_CHUNK_OVERLAP, MAX_CHUNK_TOKENS, MIN_CHUNK_TOKENS, ChunkStrategy
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ class ModelsSettings(_Section):
         default="auto", description="auto takes the fastest for this CPU"
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads; default: all")
+    dictionary: Literal["cc-cedict", "none"] = Field(
+        default="cc-cedict",
+        description="says a question's words in the other language, where it is on this machine",
+    )
 
 
 class ChatServer(_Section):
@@ -94,12 +100,20 @@ class ChatSettings(ChatServer):
         default=20.0, ge=0, description="most seconds spent waiting for a busy server"
     )
     slots: int | None = Field(
-        default=None, ge=1, description="answers written at a time; default: 1 here, 16 on a server"
+        default=None,
+        ge=1,
+        description=(
+            "answers written at a time;"
+            " default: 64 on a server, here 3 by ik_llama.cpp (`wenqu models tune`), else 1"
+        ),
     )
-    waiting: int = Field(
-        default=20,
+    waiting: int | None = Field(
+        default=None,
         ge=0,
-        description="questions that may wait for one; more are told to come back",
+        description=(
+            "questions that may wait for a slot, more are told to come back;"
+            " default: 200 on a server, 20 here"
+        ),
     )
     max_tokens: int = Field(default=400, ge=16, description="longest answer, in tokens")
     evidence_tokens: int | None = Field(
@@ -168,7 +182,8 @@ class RetrievalSettings(_Section):
     )
     reranker: str = Field(
         default="default",
-        description="default, none, or a model: a folder with model.onnx, an .onnx or .gguf file",
+        description="default (the server in rerank.base_url, if any), none, or a model: "
+        "a folder with model.onnx, an .onnx or .gguf file",
     )
     reranker_language: Literal["all", "zh", "en"] = Field(
         default="all", description="language of the questions that the reranker understands"
@@ -179,7 +194,7 @@ class RetrievalSettings(_Section):
     rerank_budget_ms: int | None = Field(
         default=None,
         ge=1,
-        description="milliseconds for reranking; default: 150, or 2000 for a model or server",
+        description="milliseconds for reranking; default: 2000, or rerank.timeout_s for a server",
     )
 
 
@@ -318,7 +333,13 @@ def load(**overrides: object) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise SettingsError("error.settings_unknown", name=name) from None
-        raise SettingsError("error.settings", name=name, reason=first["msg"]) from None
+        raise SettingsError("error.settings", name=name, reason=wrong_value(first)) from None
+    except UnreadableValueError as error:
+        # It names the field, and its cause what is wrong with the JSON.
+        name = re.findall(r'"(\w+)"', str(error))[0]
+        raise SettingsError(
+            "error.settings", name=name, reason=Phrase("value.json", reason=error.__cause__)
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError("error.settings", name=str(_toml_file()), reason=str(error)) from None
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})

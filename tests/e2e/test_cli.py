@@ -332,6 +332,6 @@ def test_the_server_says_where_it_is_and_stops_when_it_is_interrupted(cli: Cli) 
                 assert json.load(response)["first"] == "demo"
         finally:
             server.send_signal(signal.SIGINT)
-        _, errors = server.communicate(timeout=60)
+        _, errors = server.communicate(timeout=300)
     assert server.returncode == 0
     assert "Traceback" not in errors

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ from wenqu.testing.embedder import FakeEmbedder
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=120_000)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +50,10 @@ QUESTION = "员工每年享有多少天年假？"
 
 def reply(messages: Sequence[Message]) -> str:
     prompt = messages[-1].text
-    if "Taxi" in prompt.rsplit("\n", 1)[-1]:
+    asked = prompt.rsplit("\n", 1)[-1]
+    if "table" in asked:
+        return "𠮷：\n| Who | When |\n| --- | --- |\n| Taxi | ten \\| days |\n\nTravel is free [1]."
+    if "Taxi" in asked:
         return "Taxis are free for everyone on Sundays and holidays [1]."
     return "员工每年享有十五天年假[1]。当年未休完的年假可以顺延到次年三月[1]。"
 
@@ -102,7 +107,7 @@ def opened_page(browser: Browser, url: str, **options: object) -> Iterator[Page]
         "console",
         lambda message: complaints.append(message.text) if message.type == "error" else None,
     )
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     page.goto(url)
     yield page
     context.close()
@@ -152,6 +157,23 @@ def test_a_sentence_that_no_source_confirms_is_flagged(
         ask(page, "Do Taxis need a receipt?")
         assert text("web.unsupported", "zh") in page.inner_text("#sources")
         assert page.locator("#answer a.doubt").count() == 1
+        # In words too, not by a colour alone.
+        assert text("web.unconfirmed", "zh") in page.inner_text("#answer .doubted")
+
+
+def test_a_table_of_an_answer_is_one_and_the_sentence_after_it_is_doubted(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    with (
+        serving(home, ScriptedChat(reply), kb="handbook") as url,
+        opened_page(browser, url) as page,
+    ):
+        ask(page, "Travel costs are paid within how many days? A table, please.")
+        assert page.locator("#answer th").all_inner_texts() == ["Who", "When"]
+        cells = page.locator("#answer td").all_inner_texts()
+        assert [cell.split(" [")[0] for cell in cells] == ["Taxi", "ten | days"]
+        # Counted in code points by the server: the letter outside the first plane is one.
+        assert "Travel is free" in page.inner_text("#answer .doubted >> nth=-1")
 
 
 def test_without_a_model_the_best_sentences_are_quoted(
@@ -192,6 +214,62 @@ def test_the_page_speaks_both_languages(browser: Browser, home: Path, serving: S
         expect(page.locator("#submit")).to_have_text(text("web.ask", "en"))
 
 
+def test_what_was_chosen_is_kept_when_the_page_is_loaded_again(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
+        page.click("#language")
+        expect(page.locator("#submit")).to_have_text(text("web.ask", "en"))
+        page.fill("#question", "Half a quest")
+        page.reload()
+        expect(page.locator("#submit")).to_have_text(text("web.ask", "en"))
+        expect(page.locator("#question")).to_have_value("Half a quest")
+
+
+def test_a_source_names_the_page_on_which_its_quote_stands(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    # As the server gives it: the passage begins on page 1, what is quoted of it stands on page 3.
+    source = {"marker": 1, "title": "Rules", "heading": [], "document": "rules.pdf", "page": 1}
+    evidence = [{**source, "text": "Page one. Cars are charged for three hours."}]
+    quote = "Cars are charged for three hours."
+    citation = {**source, "page": 3, "quote": quote, "sentence": quote, "supported": True}
+    sentence = {"start": 0, "end": 37, "text": quote, "supported": True}
+    answer = {
+        "outcome": "answered",
+        "answer": f"{quote} [1]",
+        "citations": [citation],
+        "sentences": [sentence],
+        "skipped": [{"stage": "rerank", "reason": "took too long"}],
+        "model": None,
+    }
+    events = {"evidence": evidence, "text": f"{quote} [1]", "answer": answer}
+    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events.items())
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
+        page.route(
+            "**/api/ask*", lambda route: route.fulfill(body=body, content_type="text/event-stream")
+        )
+        ask(page, "How long may a car be charged?")
+        assert (
+            page.inner_text("#source-1 .place") == f"[1] Rules · {text('web.page', 'zh', page=3)}"
+        )
+        assert page.inner_text("#source-1 mark") == quote
+        assert "rerank" in page.inner_text("#facts")
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_whole(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    body = 'event: evidence\ndata: []\n\nevent: text\ndata: "Half an"\n\n'
+    with serving(home, None, kb="handbook") as url, opened_page(browser, url) as page:
+        page.route(
+            "**/api/ask*", lambda route: route.fulfill(body=body, content_type="text/event-stream")
+        )
+        page.fill("#question", QUESTION)
+        page.click("#submit")
+        expect(page.locator("#status.error")).to_have_text(text("web.unreachable", "zh"))
+
+
 def test_the_text_of_a_document_never_becomes_part_of_the_page(
     browser: Browser, home: Path, serving: Serving
 ) -> None:
@@ -203,16 +281,21 @@ def test_the_text_of_a_document_never_becomes_part_of_the_page(
 
 
 def test_an_answer_can_be_stopped(browser: Browser, home: Path, serving: Serving) -> None:
-    chat = ScriptedChat("一字一句。" * 400, piece_characters=5, delay_s=0.05)
+    chat = ScriptedChat("一字一句。" * 2, piece_characters=5, hold_at=1)
     with serving(home, chat, kb="handbook") as url, opened_page(browser, url) as page:
         page.fill("#question", QUESTION)
         page.click("#submit")
         expect(page.locator("#answer")).to_contain_text("一字一句。")
         assert page.inner_text("#submit") == text("web.stop", "zh")
+        assert page.get_attribute("#answer", "aria-busy") == "true"
         page.click("#submit")
         expect(page.locator("#submit")).to_have_text(text("web.ask", "zh"))
-        page.wait_for_timeout(500)
-    assert chat.stopped == 1
+        expect(page.locator("#status")).to_have_text(text("web.stopped", "zh"))
+        assert page.get_attribute("#answer", "aria-busy") is None
+        until = time.monotonic() + 120
+        while not chat.stopped and time.monotonic() < until:
+            page.wait_for_timeout(50)
+        assert chat.stopped == 1
 
 
 def test_a_server_that_is_gone_is_said_in_words(
@@ -225,7 +308,7 @@ def test_a_server_that_is_gone_is_said_in_words(
         expect(page.locator("#kb option")).to_have_count(1)
     page.fill("#question", QUESTION)
     page.click("#submit")
-    expect(page.locator("#status.error")).to_have_text(text("web.failed", "zh"))
+    expect(page.locator("#status.error")).to_have_text(text("web.unreachable", "zh"))
     context.close()
 
 

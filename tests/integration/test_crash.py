@@ -1,4 +1,7 @@
-"""Killing an ingest at any moment and running it again ends as if nothing had happened."""
+"""Killing an ingest at any moment and running it again ends as if nothing had happened.
+
+A moment is a step of the run, not a time: a slow machine is killed in the same places.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -41,26 +43,46 @@ QUESTIONS = (
 )
 
 CHILD = """
-import asyncio, sys
+import asyncio, os, signal, sys, threading
 from pathlib import Path
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from wenqu import open_app
 from wenqu.app import AddOptions
-from wenqu.options import SearchOptions
 from wenqu.pipeline import ingest
 from wenqu.testing.embedder import FakeEmbedder
 
-class SlowEmbedder(FakeEmbedder):
+home, files, last, after_s = *sys.argv[1:3], int(sys.argv[3]), float(sys.argv[4])
+steps, lock = 0, threading.Lock()
+
+def step(*_):
+    global steps
+    with lock:
+        steps += 1
+        if steps == last:
+            if after_s:
+                threading.Timer(after_s, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+def watch(name, arguments):
+    if name == "os.rename" or (name == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+        step()
+
+class MarkingEmbedder(FakeEmbedder):
     async def embed(self, texts, kind):
-        await asyncio.sleep(0.02)
+        step()
         return await super().embed(texts, kind)
 
-async def main(home, files):
-    async with open_app(home=Path(home), embedder=SlowEmbedder()) as app:
-        print("ready", flush=True)
+async def main():
+    async with open_app(home=Path(home), embedder=MarkingEmbedder()) as app:
+        sys.addaudithook(watch)
+        event.listen(Engine, "commit", step)
         await app.add("made", [files], AddOptions(prune=True))
 
 ingest._WINDOW = 8  # many commits, so many moments between them
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main())
+print(steps)
 """
 
 
@@ -88,28 +110,12 @@ def change_files(folder: Path) -> None:
     (folder / "new.md").write_text("# 新增\n\nA new file about travel costs.", "utf-8")
 
 
-def run_child(home: Path, files: Path, kill_after_s: float | None = None) -> tuple[float, bool]:
-    """Run to the end, or until it is killed; return seconds since it was ready, and whether."""
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(home), str(files)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        ready = child.stdout.readline()
-        begun = time.perf_counter()
-        try:
-            child.wait(kill_after_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-        child.wait()
-        taken = time.perf_counter() - begun
-        errors = child.stderr.read()
-    assert ready == "ready\n", errors
-    assert child.returncode in {0, -signal.SIGKILL}, errors
-    return taken, child.returncode != 0
+def run_child(home: Path, files: Path, last: int = 0, after_s: float = 0.0) -> int | None:
+    """Run to the end and return its steps; or None when it was killed ``after_s`` its ``last``."""
+    command = [sys.executable, "-c", CHILD, str(home), str(files), str(last), str(after_s)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    return None if done.returncode else int(done.stdout)
 
 
 def finish(home: Path, files: Path) -> IngestReport:
@@ -148,10 +154,13 @@ def hits_of(home: Path) -> list[object]:
     return asyncio.run(work())
 
 
-def moments(count: int, seconds: float, seed: int) -> list[float]:
-    """One moment in each of ``count`` equal parts of the run, so that all of it is covered."""
+def moments(count: int, steps: int, seed: int) -> list[tuple[int, float]]:
+    """A step in each of ``count`` equal parts of the run; every other with some seconds more."""
     chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
-    return [(part + chance.random()) * seconds / count for part in range(count)]
+    return [
+        (1 + int((part + chance.random()) * steps / count), part % 2 * chance.random() * 0.02)
+        for part in range(count)
+    ]
 
 
 def check_kills(folder: Path, files: Path, before: Path | None, kills: int, seed: int) -> None:
@@ -162,16 +171,17 @@ def check_kills(folder: Path, files: Path, before: Path | None, kills: int, seed
         return home
 
     undisturbed = start("undisturbed")
-    seconds, _ = run_child(undisturbed, files)
+    steps = run_child(undisturbed, files)
+    assert steps is not None
     state, hits = state_of(undisturbed), hits_of(undisturbed)
     assert all(hits)
     killed = 0
-    for number, moment in enumerate(moments(kills, seconds, seed)):
+    for number, (step, after_s) in enumerate(moments(kills, steps, seed)):
         home = start(f"killed-{number}")
-        killed += run_child(home, files, moment)[1]
+        killed += run_child(home, files, step, after_s) is None
         finish(home, files)
-        assert state_of(home) == state, f"killed after {moment:.3f} s of {seconds:.3f} s"
-        assert hits_of(home) == hits, f"killed after {moment:.3f} s of {seconds:.3f} s"
+        assert state_of(home) == state, f"killed {after_s:.3f} s after step {step} of {steps}"
+        assert hits_of(home) == hits, f"killed {after_s:.3f} s after step {step} of {steps}"
     # A run may be over before its moment comes; most must have been killed for this to mean much.
     assert killed > kills // 2
     shutil.rmtree(undisturbed / "indexes")
@@ -195,11 +205,12 @@ def test_an_update_that_is_killed_at_any_moment_can_be_run_again(tmp_path: Path)
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     files = tmp_path / "files"
     write_files(files)
-    seconds, _ = run_child(tmp_path / "undisturbed", files)
+    steps = run_child(tmp_path / "undisturbed", files)
+    assert steps is not None
     home = tmp_path / "killed"
     stored = 0
-    for share in (0.5, 0.8, 1.2):
-        run_child(home, files, seconds * share)
+    for share in (0.4, 0.6, 0.8):
+        run_child(home, files, int(steps * share))
         with closing(sqlite3.connect(home / "wenqu.db")) as connection:
             stored = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
         if stored:

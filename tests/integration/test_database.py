@@ -146,8 +146,9 @@ def test_a_database_that_cannot_be_opened_is_an_error_without_its_password(url: 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "made.db").write_bytes(b"some other file, long enough to have a header" * 100)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as caught:
         Database(f"sqlite:///{tmp_path}/made.db")
+    assert caught.value.key == "error.store_damaged"
 
 
 def test_sqlite_writes_ahead_and_keeps_references(tmp_path: Path) -> None:
@@ -303,3 +304,57 @@ def test_processes_that_open_a_new_database_at_once_do_not_fail(tmp_path: Path) 
         racer.stdin.flush()
     errors = [racer.communicate(timeout=120)[1] for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4, errors
+
+
+def test_what_is_remembered_is_looked_up_again_after_any_commit_and_only_then(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/made.db"
+    here, other = Database(url), Database(url)
+    asked: list[str] = []
+
+    def work(connection: Connection) -> int:
+        asked.append("bases")
+        return int(connection.execute(text("SELECT count(*) FROM knowledge_bases")).scalar_one())
+
+    async def count() -> int | None:
+        return await here.remembered("bases", work)
+
+    async def follow() -> None:
+        assert [await count(), await count()] == [0, 0]
+        await DatabaseKnowledgeBases(other).create("theirs")
+        assert [await count(), await count()] == [1, 1]
+        await DatabaseKnowledgeBases(here).create("ours")
+        assert [await count(), await count()] == [2, 2]
+
+    asyncio.run(follow())
+    assert len(asked) == 3
+    here.close()
+    other.close()
+
+
+def test_nothing_is_remembered_of_a_database_in_memory() -> None:
+    database = Database("sqlite://")
+    asked: list[str] = []
+
+    async def ask() -> None:
+        for _ in range(2):
+            await database.remembered("any", lambda _: asked.append("any"))
+            await database.remembered("other", lambda _: asked.append("other") or "found")
+
+    asyncio.run(ask())
+    assert asked == ["any", "other"] * 2
+    database.close()
+
+
+def test_what_is_not_there_is_looked_up_each_time(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/made.db")
+    asked: list[str] = []
+
+    async def ask() -> None:
+        for _ in range(2):
+            await database.remembered("any", lambda _: asked.append("any"))
+
+    asyncio.run(ask())
+    assert asked == ["any", "any"]
+    database.close()

@@ -37,7 +37,7 @@ def client(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterat
     _add(home, files)
     with (
         serving(home, ScriptedChat(reply), kb="handbook") as url,
-        httpx.Client(base_url=url, timeout=30, trust_env=False) as opened,
+        httpx.Client(base_url=url, timeout=120, trust_env=False) as opened,
     ):
         yield opened
 

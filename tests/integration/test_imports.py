@@ -71,7 +71,33 @@ except SystemExit as end:
 """
     # Rich itself draws the help, for which no value and no engine is wanted.
     unwanted = HEAVY - {"rich.console", "rich.progress"} | {"wenqu.types", "wenqu.models"}
-    assert loaded_by(code) & unwanted == set()
+    loaded = loaded_by(code)
+    assert loaded & unwanted == set()
+    # No command's module: what help says of them all is in one small file.
+    commands = {name for name in loaded if name.startswith("wenqu.cli.")}
+    assert commands == {f"wenqu.cli.{name}" for name in ("main", "deferred", "helping", "session")}
+
+
+@pytest.mark.parametrize(
+    ("words", "module"), [(["ask"], "ask"), (["kb", "set"], "kb"), (["add"], "add")]
+)
+def test_help_of_a_command_loads_its_module_and_nothing_heavy(
+    words: list[str], module: str
+) -> None:
+    code = f"""
+import sys
+sys.argv = ["wenqu", *{words}, "--help"]
+from wenqu.cli.main import run
+try:
+    run()
+except SystemExit as end:
+    assert not end.code
+"""
+    loaded = loaded_by(code)
+    assert loaded & (HEAVY - {"rich.console", "rich.progress"}) == set()
+    others = {"ask", "kb", "add", "search", "gate", "models"} - {module}
+    assert f"wenqu.cli.{module}" in loaded
+    assert loaded & {f"wenqu.cli.{name}" for name in others} == set()
 
 
 def test_the_parts_of_the_package_are_there_without_being_imported_first() -> None:

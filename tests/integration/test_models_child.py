@@ -60,7 +60,7 @@ async def start(how: str, timeout_s: float = 60) -> Child:
 def test_it_answers_who_has_its_key_and_ends_when_it_is_closed() -> None:
     async def run() -> None:
         child = await start("serves")
-        async with httpx.AsyncClient(transport=child.transport(), timeout=30) as client:
+        async with httpx.AsyncClient(transport=child.transport(), timeout=120) as client:
             right = {"Authorization": f"Bearer {child.key}"}
             assert (await client.get(child.url, headers=right)).status_code == 200
             assert (await client.get(child.url)).status_code == 401
@@ -79,7 +79,7 @@ def test_it_ends_with_its_parent_and_takes_its_folder_along() -> None:
         child = await start("serves")
         assert child.process.stdin is not None
         child.process.stdin.close()
-        assert await asyncio.wait_for(child.process.wait(), 30) == 0
+        assert await asyncio.wait_for(child.process.wait(), 120) == 0
         assert not child._folder.exists()
         await child.close()
 

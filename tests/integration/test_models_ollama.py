@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,20 +11,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wenqu.app import open_app
-from wenqu.errors import ChatError
 from wenqu.models.ollama import OllamaChat
 from wenqu.models.wire import Patience
 from wenqu.settings import Settings
 from wenqu.testing.counting import COUNT, CountingContract, CountingServer
-from wenqu.testing.servers import running
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
 
 class Server(CountingServer):
@@ -40,6 +37,14 @@ class Server(CountingServer):
         if model == "missing":
             return JSONResponse(self.error(f"model '{model}' not found"), status_code=404)
         return super().instead(model, body)
+
+    def client(self, model: str, **given: Any) -> OllamaChat:
+        patience = Patience(first_s=120, next_s=120, retries=0)
+        address = self.url + given.get("end", "")
+        return OllamaChat(base_url=address, model=model, patience=patience)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [Route("/api/chat", self.chat, methods=["POST"]), Route("/api/tags", self.tags)]
 
     def most(self, body: dict[str, Any]) -> int:
         return int(body["options"]["num_predict"])
@@ -70,57 +75,19 @@ class Server(CountingServer):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    state = Server()
-    routes = (Route("/api/chat", state.chat, methods=["POST"]), Route("/api/tags", state.tags))
-    with running(*routes) as url:
-        state.url = url
-        yield state
-
-
-@asynccontextmanager
-async def opened(
-    server: CountingServer, model: str = "good", end: str = ""
-) -> AsyncGenerator[OllamaChat]:
-    patience = Patience(first_s=10, next_s=10, retries=0)
-    chat = OllamaChat(base_url=server.url + end, model=model, patience=patience)
-    try:
-        yield chat
-    finally:
-        await chat.close()
-
-
-def said(
-    server: Server,
-    model: str = "good",
-    *,
-    end: str = "",
-    most: int = 3,
-    told: list[Usage] | None = None,
-) -> list[str]:
-    async def run() -> list[str]:
-        async with opened(server, model, end) as chat:
-            reply = chat.stream(COUNT, most, on_usage=None if told is None else told.append)
-            return [piece async for piece in reply]
-
-    return asyncio.run(run())
-
-
-def failure(server: Server, model: str) -> ChatError:
-    with pytest.raises(ChatError) as caught:
-        said(server, model)
-    return caught.value
+    with Server().serving() as one:
+        yield one
 
 
 class TestContract(CountingContract):
-    def opened(self, model: str) -> AbstractAsyncContextManager[OllamaChat]:
-        return opened(self.server, model)
+    pass
 
 
 @pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/api"])
 def test_the_request_carries_messages_and_options_whatever_the_address_ends_in(
     server: Server, end: str
 ) -> None:
-    assert said(server, end=end) == ["1, ", "2, ", "3, "]
+    assert server.said(max_tokens=3, end=end) == ["1, ", "2, ", "3, "]
     body = server.bodies[-1]
     assert body["messages"] == [{"role": "user", "content": "数到三十"}]
     options = body["options"]
@@ -130,17 +97,17 @@ def test_the_request_carries_messages_and_options_whatever_the_address_ends_in(
 
 
 def test_thoughts_in_a_field_of_their_own_are_left_out(server: Server) -> None:
-    assert said(server, "thinking", most=1) == ["1, "]
+    assert server.said("thinking", max_tokens=1) == ["1, "]
 
 
 def test_usage_is_told(server: Server) -> None:
     told: list[Usage] = []
-    said(server, told=told)
+    server.said(max_tokens=3, on_usage=told.append)
     assert told == [Usage(prompt_tokens=11, completion_tokens=3)]
 
 
 def test_a_model_that_is_not_there_is_told_with_how_to_get_it(server: Server) -> None:
-    error = failure(server, "missing")
+    error = server.failure("missing")
     assert error.key == "error.ollama_model"
     assert "good, qwen3:4b" in str(error)
     assert "ollama pull missing" in (error.hint("zh") or "")
@@ -158,7 +125,7 @@ def test_a_model_that_is_not_there_is_told_with_how_to_get_it(server: Server) ->
     ],
 )
 def test_each_failure_has_its_own_words(server: Server, model: str, key: str) -> None:
-    error = failure(server, model)
+    error = server.failure(model)
     assert error.key == key
     assert error.hint("zh")
 

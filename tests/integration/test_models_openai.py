@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from wenqu.errors import ChatError
 from wenqu.models.openai import OpenAIChat, Patience
 from wenqu.testing.counting import COUNT, CountingContract, CountingServer
-from wenqu.testing.servers import running
 from wenqu.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
 KEY = "sk-secret"
 
@@ -65,6 +62,14 @@ class Server(CountingServer):
             return JSONResponse({"choices": [{"message": {"content": "一口气说完"}}]})
         return super().instead(model, body)
 
+    def client(self, model: str, **given: Any) -> OpenAIChat:
+        patience = Patience(first_s=120, next_s=120, retries=0)
+        settings = {"base_url": f"{self.url}/v1", "api_key": KEY, "patience": patience}
+        return OpenAIChat(model=model, **(settings | given))
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [Route("/v1/chat/completions", self.chat, methods=["POST"])]
+
     def most(self, body: dict[str, Any]) -> int:
         return int(body["max_tokens"])
 
@@ -85,7 +90,7 @@ class Server(CountingServer):
         yield ": ping\n\n"
         yield event()
         if model == "slow-start":
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(2)
         for line in OPENINGS.get(model, ()):
             yield line
 
@@ -98,54 +103,16 @@ class Server(CountingServer):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    state = Server()
-    routes = (Route("/v1/chat/completions", state.chat, methods=["POST"]),)
-    with running(*routes) as url:
-        state.url = f"{url}/v1"
-        yield state
-
-
-@asynccontextmanager
-async def opened(
-    server: CountingServer, model: str = "good", **given: object
-) -> AsyncGenerator[OpenAIChat]:
-    settings = {"base_url": server.url, "model": model, "api_key": KEY} | given
-    settings.setdefault("patience", Patience(first_s=10, next_s=10, retries=0))
-    chat = OpenAIChat(**settings)  # type: ignore[arg-type]
-    try:
-        yield chat
-    finally:
-        await chat.close()
-
-
-def said(
-    server: Server,
-    model: str = "good",
-    max_tokens: int = 64,
-    on_usage: Callable[[Usage], None] | None = None,
-    **given: object,
-) -> list[str]:
-    async def run() -> list[str]:
-        async with opened(server, model, **given) as chat:
-            reply = chat.stream(COUNT, max_tokens, on_usage=on_usage)
-            return [piece async for piece in reply]
-
-    return asyncio.run(run())
-
-
-def failure(server: Server, model: str, **given: object) -> ChatError:
-    with pytest.raises(ChatError) as caught:
-        said(server, model, **given)
-    return caught.value
+    with Server().serving() as one:
+        yield one
 
 
 class TestContract(CountingContract):
-    def opened(self, model: str) -> AbstractAsyncContextManager[OpenAIChat]:
-        return opened(self.server, model)
+    pass
 
 
 def test_the_request_carries_messages_length_and_key(server: Server) -> None:
-    said(server, max_tokens=3)
+    server.said(max_tokens=3)
     body = server.bodies[-1]
     assert body["messages"] == [{"role": "user", "content": "数到三十"}]
     assert (body["max_tokens"], body["temperature"], body["stream"]) == (3, 0, True)
@@ -153,16 +120,16 @@ def test_the_request_carries_messages_length_and_key(server: Server) -> None:
 
 
 def test_without_a_key_none_is_sent(server: Server) -> None:
-    said(server, max_tokens=1, api_key=None)
+    server.said(max_tokens=1, api_key=None)
     assert server.keys[-1] is None
 
 
 def test_a_server_that_does_not_stream_is_understood(server: Server) -> None:
-    assert said(server, "whole") == ["一口气说完"]
+    assert server.said("whole") == ["一口气说完"]
 
 
 def test_the_thoughts_of_a_reasoning_model_are_left_out(server: Server) -> None:
-    assert "".join(said(server, "thinking", max_tokens=1)) == "三1, "
+    assert "".join(server.said("thinking", max_tokens=1)) == "三1, "
 
 
 @pytest.mark.parametrize(
@@ -178,7 +145,7 @@ def test_the_thoughts_of_a_reasoning_model_are_left_out(server: Server) -> None:
     ],
 )
 def test_each_refusal_of_a_server_has_its_own_words(server: Server, status: str, key: str) -> None:
-    error = failure(server, status)
+    error = server.failure(status)
     assert error.key == key
     assert f"no {status}" in error.message("zh")
     assert error.hint("zh")
@@ -187,39 +154,39 @@ def test_each_refusal_of_a_server_has_its_own_words(server: Server, status: str,
 
 
 def test_an_error_in_the_middle_is_told(server: Server) -> None:
-    error = failure(server, "failing")
+    error = server.failure("failing")
     assert error.key == "error.chat_failed"
     assert "out of memory" in str(error)
 
 
 @pytest.mark.parametrize("model", ["garbled", "breaking"])
 def test_a_stream_that_breaks_is_told(server: Server, model: str) -> None:
-    assert failure(server, model).key == "error.chat_broken"
+    assert server.failure(model).key == "error.chat_broken"
 
 
 def test_a_silent_server_is_given_up(server: Server) -> None:
-    error = failure(server, "silent", patience=Patience(next_s=0.3))
+    error = server.failure("silent", patience=Patience(next_s=0.3))
     assert (error.key, error.values["seconds"]) == ("error.chat_timeout", 0.3)
 
 
 def test_the_first_piece_has_a_time_of_its_own(server: Server) -> None:
-    error = failure(server, "slow-start", patience=Patience(first_s=0.2, next_s=10))
+    error = server.failure("slow-start", patience=Patience(first_s=0.2, next_s=120))
     assert (error.key, error.values["seconds"]) == ("error.chat_timeout", 0.2)
-    patient = Patience(first_s=10, next_s=0.2)
-    assert said(server, "slow-start", max_tokens=2, patience=patient) == ["1, ", "2, "]
+    patient = Patience(first_s=120, next_s=1.5)
+    assert server.said("slow-start", max_tokens=2, patience=patient) == ["1, ", "2, "]
 
 
 def test_a_busy_server_is_asked_again_after_the_time_it_names(server: Server) -> None:
     server.busy = 2
     begun = time.monotonic()
-    assert said(server, "busy", max_tokens=1, patience=Patience(busy_s=5)) == ["1, "]
+    assert server.said("busy", max_tokens=1, patience=Patience(busy_s=5)) == ["1, "]
     assert time.monotonic() - begun >= 2
     assert server.busy == 0
 
 
 def test_a_busy_server_is_not_waited_for_longer_than_allowed(server: Server) -> None:
     server.busy = 9
-    error = failure(server, "busy", patience=Patience(retries=5, busy_s=0.2))
+    error = server.failure("busy", patience=Patience(retries=5, busy_s=0.2))
     assert error.key == "error.chat_busy"
     assert server.busy > 9 - 5  # fewer than the retries that it had
 
@@ -227,48 +194,48 @@ def test_a_busy_server_is_not_waited_for_longer_than_allowed(server: Server) -> 
 @pytest.mark.parametrize("model", ["failing", "breaking", "400", "500"])
 def test_what_cannot_be_helped_is_not_asked_again(server: Server, model: str) -> None:
     asked = len(server.bodies)
-    failure(server, model, patience=Patience(retries=3))
+    server.failure(model, patience=Patience(retries=3))
     assert len(server.bodies) == asked + 1
 
 
 def test_usage_is_told_where_the_server_counts(server: Server) -> None:
     told: list[Usage] = []
-    said(server, "counting", max_tokens=4, on_usage=told.append)
+    server.said("counting", max_tokens=4, on_usage=told.append)
     assert told == [Usage(prompt_tokens=11, completion_tokens=4)]
 
 
 def test_a_server_that_knows_no_usage_is_asked_without(server: Server) -> None:
     told: list[Usage] = []
-    assert said(server, "strict", max_tokens=2, on_usage=told.append) == ["1, ", "2, "]
+    assert server.said("strict", max_tokens=2, on_usage=told.append) == ["1, ", "2, "]
     assert told == []
     assert "stream_options" not in server.bodies[-1]
 
 
 def test_thoughts_in_a_field_of_their_own_are_left_out(server: Server) -> None:
-    assert said(server, "reasoning", max_tokens=2) == ["1, ", "2, "]
+    assert server.said("reasoning", max_tokens=2) == ["1, ", "2, "]
 
 
 def test_line_separators_in_a_text_end_no_line(server: Server) -> None:
-    assert said(server, "separators", max_tokens=2) == ["一\u2028二\x85"] * 2
+    assert server.said("separators", max_tokens=2) == ["一\u2028二\x85"] * 2
 
 
 def test_a_connection_serves_one_answer_after_another(server: Server) -> None:
     async def run() -> None:
-        async with opened(server) as chat:
+        async with server.opened() as chat:
             for _ in range(3):
                 async for _ in chat.stream(COUNT, 2):
                     pass
 
-    before = len(server.ports)
+    server.ports.clear()
     asyncio.run(run())
-    assert len(server.ports) == before + 1
+    assert len(server.ports) == 1
 
 
 def test_more_answers_than_a_pool_holds_are_written_at_once(server: Server) -> None:
     async def run() -> list[str]:
-        async with opened(server, "silent") as chat:
+        async with server.opened("silent") as chat:
             replies = [chat.stream(COUNT, 2) for _ in range(120)]
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 first = await asyncio.gather(*(anext(reply) for reply in replies))
             for reply in replies:
                 await reply.aclose()
@@ -278,10 +245,10 @@ def test_more_answers_than_a_pool_holds_are_written_at_once(server: Server) -> N
 
 
 def test_a_server_that_is_not_there_is_told_without_its_password(server: Server) -> None:
-    error = failure(server, "good", base_url="http://user:hunter2@127.0.0.1:9/v1")
+    error = server.failure("good", base_url="http://user:hunter2@127.0.0.1:9/v1")
     assert error.key == "error.chat_unreachable"
     assert "hunter2" not in f"{error} {error!r}"
 
 
 def test_an_address_that_is_none_is_told(server: Server) -> None:
-    assert failure(server, "good", base_url="not an address").key == "error.chat_unreachable"
+    assert server.failure("good", base_url="not an address").key == "error.chat_unreachable"

@@ -54,6 +54,7 @@ SERVER = textwrap.dedent("""
         def log_message(self, *_):
             pass
 
+    http.server.ThreadingHTTPServer.allow_reuse_port = True
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Door)
     print("ready", flush=True)
     server.serve_forever()
@@ -73,9 +74,12 @@ def model_server(port: int, framing: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+def port() -> Iterator[int]:
+    """A port that nobody else can take: it is held here, though nobody listens."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 @contextmanager
@@ -97,7 +101,7 @@ def wenqu_serve(home: Path, port: int) -> Iterator[httpx.Client]:
             )
             # What it says later must not fill the pipe.
             threading.Thread(target=process.stderr.read, daemon=True).start()
-            with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+            with httpx.Client(base_url=address, timeout=120, trust_env=False) as client:
                 yield client
         finally:
             process.terminate()

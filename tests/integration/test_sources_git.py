@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wenqu.errors import SourceError
-from wenqu.sources.git import Repository, clone, is_repository, parse
+from wenqu.sources.git import Repository, _wanted, clone, is_repository, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def origin(tmp_path: Path) -> Path:
 
 def cloned(target: str, into: Path, *, allow_private: bool = True) -> list[str]:
     async def work() -> list[Path]:
-        return await clone(parse(target), into, allow_private=allow_private, timeout_s=60)
+        return await clone(parse(target), into, allow_private=allow_private, timeout_s=300)
 
     return [path.relative_to(into).as_posix() for path in asyncio.run(work())]
 
@@ -109,3 +109,23 @@ def test_what_could_make_git_run_something_is_refused(target: str) -> None:
     with pytest.raises(SourceError) as caught:
         parse(target)
     assert caught.value.key == "source.git_url"
+
+
+def test_no_error_tells_a_password(tmp_path: Path) -> None:
+    told = []
+    secret = "me:hidden@127.0.0.1:9/a.git"
+    for target in (f"https://{secret}#docs/../..", f"ftp://{secret}", f"http://{secret}"):
+        with pytest.raises(SourceError) as caught:
+            cloned(target, tmp_path / "copy")
+        told.append(caught.value)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(SourceError) as caught:
+        _wanted(Repository(url=f"https://{secret}", folder="docs"), tmp_path / "here")
+    told.append(caught.value)
+    assert [error.key for error in told] == [
+        "source.git_url",
+        "source.git_url",
+        "source.failed",
+        "source.git_folder",
+    ]
+    assert not [error for error in told if "hidden" in f"{error} {error.message('zh')}"]

@@ -37,6 +37,14 @@ def embedder(models_dir: Path) -> Iterator[E5Embedder]:
     found.close()
 
 
+LEAVE = (
+    "年假按累计工作年限计算。\n\n| 累计工作年限 | 每年年假 |\n| --- | --- |\n"
+    "| 满 1 年不满 3 年 | 7 天 |\n| 满 3 年不满 10 年 | 10 天 |\n"
+    "| 满 10 年不满 20 年 | 12 天 |\n| 满 20 年 | 15 天 |"
+)
+METERS = "A reader comes in May to look at the meters. How many there are is on the first page."
+
+
 def checked(embedder: E5Embedder, question: str, text: str, *passages: str) -> Checked:
     async def run() -> Checked:
         hits = []
@@ -104,3 +112,24 @@ def test_a_marker_at_nothing_of_the_kind_goes_to_what_says_something_of_it(
         2,
         "当年未休完的年假可以结转到下一年，最多结转五天。",
     )
+
+
+def test_the_sentence_that_answers_is_found_in_another_language_beside_words_of_the_question(
+    embedder: E5Embedder,
+) -> None:
+    hits = []
+    for name, language, text in (("library", "zh", LIBRARY), ("meters", "en", METERS)):
+        chunk = Chunk(id=name, document_id=name, text=text, start=0, end=len(text))
+        document = DocumentInfo(id=name, source=name, title="", language=language)
+        hits.append(Hit(chunk=chunk, document=document, score=1.0, origin=Origin.FUSED))
+    question = "How many books may a reader take home?"
+    typical = typical_questions(embedder.fingerprint)
+    chosen = asyncio.run(select(question, hits, embedder, 20, typical=typical))
+    assert [item.text for item in chosen.evidence] == ["每位读者最多可以借十二本书。"]
+
+
+def test_a_row_of_a_table_bears_out_a_sentence_in_another_language(embedder: E5Embedder) -> None:
+    said = "After 20 years you get 15 days of annual leave [1]."
+    found = checked(embedder, "How many days of annual leave do I get?", said, LEAVE)
+    assert [citation.quote for citation in found.citations] == ["| 满 20 年 | 15 天 |"]
+    assert [sentence.supported for sentence in found.sentences] == [True]

@@ -38,7 +38,7 @@ def test_without_a_name_and_with_several_default_is_meant(tmp_path: Path) -> Non
         await app.bases.create("two")
         with pytest.raises(NotFoundError) as missing:
             await app.base(None)
-        assert DEFAULT_BASE in missing.value.message("en")
+        assert "one, two" in missing.value.message("en")
         made = await app.bases.create(DEFAULT_BASE)
         assert (await app.base(None)).id == made.id
 
@@ -57,6 +57,25 @@ def test_a_deleted_knowledge_base_leaves_no_index_behind(tmp_path: Path) -> None
         assert not (app.indexes_dir / str(base.id)).exists()
         with pytest.raises(NotFoundError):
             await app.search("notes", "kettle")
+
+    with_app(tmp_path / "home", work)
+
+
+def test_what_comes_to_nothing_leaves_no_knowledge_base_behind(tmp_path: Path) -> None:
+    broken, file = tmp_path / "broken.pdf", tmp_path / "note.md"
+    broken.write_bytes(b"%PDF-1.7 and no more")
+    file.write_text("The kettle is in the kitchen.", "utf-8")
+
+    async def work(app: App) -> None:
+        report = await app.add("new", [broken])
+        assert [one.status.value for one in report.outcomes] == ["failed"]
+        assert not await app.bases.ids()
+        assert not list(app.indexes_dir.glob("*"))
+        made = await app.bases.create("made")
+        await app.add("made", [broken])
+        await app.add("kept", [broken, file])
+        assert (await app.bases.ids())["made"] == made.id
+        assert (await app.base("kept")).documents == 1
 
     with_app(tmp_path / "home", work)
 
@@ -126,6 +145,6 @@ def test_nothing_is_read_where_a_tag_cannot_be_one(tmp_path: Path) -> None:
     async def work(app: App) -> None:
         with pytest.raises(InputError):
             await app.add("notes", [file], AddOptions(tags=["a,b"]))
-        assert (await app.base("notes")).documents == 0
+        assert not await app.bases.ids()
 
     with_app(tmp_path / "home", work)

@@ -8,6 +8,7 @@ import pytest
 
 from wenqu.app import App, open_app
 from wenqu.errors import InputError, ModelMissingError, NotFoundError
+from wenqu.settings import load
 from wenqu.testing.chat import ScriptedChat
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.types import AnswerFinished, Outcome
@@ -155,19 +156,32 @@ def test_what_cannot_be_said_is_refused_and_nothing_kept(tmp_path: Path) -> None
     with_app(tmp_path, work)
 
 
-def test_a_summary_in_the_making_gives_way_to_an_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "stops"),
+    [({"slots": 1}, 1), ({"slots": 3}, 1), ({"base_url": "http://127.0.0.1:9/v1"}, 0)],
+)
+def test_a_summary_in_the_making_gives_way_to_an_answer_on_the_same_machine(
+    tmp_path: Path, settings: dict[str, object], stops: int
+) -> None:
     def reply(messages: Sequence[Message]) -> str:
-        return "要点。" * 40 if messages[0].role == "system" else "好" * 400
+        return "要点。" * 300 if is_summary(messages) else "好" * 400
 
-    chat = ScriptedChat(reply, delay_s=0.005)
+    def is_summary(messages: Sequence[Message]) -> bool:
+        return messages[0].role == "system"
+
+    # An answer is one piece; a summary is more, and is not finished by itself.
+    chat = ScriptedChat(reply, piece_characters=400, hold_at=1)
 
     async def work(app: App) -> None:
         talk = (await app.conversing.begin()).id
         for number in range(3):
             await say(app, talk, f"第{number}问")
+        while not any(map(is_summary, chat.prompts)):  # noqa: ASYNC110  # the chat tells nobody
+            await asyncio.sleep(0.001)
         stopped = chat.stopped
         await say(app, talk, "再问")
-        assert chat.stopped == stopped + 1
+        assert chat.stopped == stopped + stops
         assert len((await app.conversations.get(talk)).turns) == 4
 
-    with_app(tmp_path, work, chat, conversation={"history_tokens": 400})
+    in_force = load(home=tmp_path / "home", chat=settings, conversation={"history_tokens": 400})
+    with_app(tmp_path, work, chat, settings=in_force)

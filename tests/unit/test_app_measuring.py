@@ -267,6 +267,19 @@ def test_a_saved_run_of_another_set_or_of_other_questions_is_not_taken_for_this_
     with_app(tmp_path / "home", work)
 
 
+def test_what_another_version_measured_is_measured_again(tmp_path: Path, dataset: Path) -> None:
+    suite = Suite(queries=4, quoted=2, written=0)
+
+    async def work(app: App) -> None:
+        runs = await app.measuring.evaluate_all([dataset.parent], suite)
+        for run in runs:
+            app.measuring.runs.save(run.model_copy(update={"version": "0.0.1"}), replace=True)
+        later = await app.measuring.evaluate_all([dataset.parent], suite)
+        assert [run.version for run in later] == [run.version for run in runs]
+
+    with_app(tmp_path / "home", work)
+
+
 def _documents(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "docs"
     folder.mkdir()

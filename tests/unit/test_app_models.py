@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from wenqu.app_models import AppModels
-from wenqu.errors import DownloadError, ModelError, ModelMissingError, SettingsError
+from wenqu.errors import (
+    DownloadError,
+    ModelError,
+    ModelMissingError,
+    NotFoundError,
+    SettingsError,
+)
 from wenqu.models import fetch
+from wenqu.models.catalog import find
 from wenqu.models.fallback import FallbackChat
 from wenqu.models.llamacpp import LlamaCppChat
 from wenqu.settings import load
+from wenqu.testing.embedder import FakeEmbedder
 from wenqu.testing.samples import document_of
 
 if TYPE_CHECKING:
@@ -182,12 +192,13 @@ def test_a_model_that_is_not_here_is_told_with_where_to_put_it(tmp_path: Path) -
 
 
 def test_cancelling_a_download_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def endless(entry: ModelEntry, folder: Path, tell: Progress, *_: object, **__: object) -> Path:
         try:
             for done in itertools.count():
                 tell(entry.name, done, entry.size)
+                begun.set()
                 time.sleep(0.01)
         except ModelError:
             ended.set()
@@ -196,9 +207,114 @@ def test_cancelling_a_download_ends_it(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(fetch, "pull", endless)
 
     async def work() -> None:
-        async with asyncio.timeout(0.1):
-            await chat_app(tmp_path).fetch("multilingual-e5-small")
+        fetching = asyncio.create_task(chat_app(tmp_path).fetch("multilingual-e5-small"))
+        assert await asyncio.to_thread(begun.wait, 120)
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
 
-    with pytest.raises(TimeoutError):
-        asyncio.run(work())
+    # asyncio.run waits for the threads that it began: an endless one would be waited for here.
+    asyncio.run(work())
     assert ended.is_set()
+
+
+@pytest.fixture
+def cedict(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    content = gzip.compress("禁運 禁运 [jin4 yun4] /embargo/".encode())
+    entry = replace(find("cc-cedict"), size=len(content))
+    monkeypatch.setattr("wenqu.models.catalog.CATALOG", {"cc-cedict": entry})
+    return content
+
+
+def test_the_dictionary_is_used_once_it_is_here_and_prepared_before_the_first_question(
+    tmp_path: Path, cedict: bytes
+) -> None:
+    app = chat_app(tmp_path)
+    folder = app.settings.models_dir
+    folder.mkdir(parents=True)
+
+    async def work() -> None:
+        assert await app.dictionary() is None
+        (folder / "cc-cedict.txt.gz").write_bytes(cedict)
+        found = await app.dictionary()
+        assert found is not None
+        assert len(list(folder.glob("*.sqlite"))) == 1
+        assert found.translate("embargo") == ((("禁运",),),)
+        assert await app.dictionary() is found
+
+    asyncio.run(work())
+
+
+def test_a_dictionary_that_is_not_wanted_or_damaged_stops_nothing(
+    tmp_path: Path, cedict: bytes
+) -> None:
+    app = chat_app(tmp_path)
+    folder = app.settings.models_dir
+    folder.mkdir(parents=True)
+    (folder / "cc-cedict.txt.gz").write_bytes(b"x" * len(cedict))
+    damaged = asyncio.run(app.dictionary())
+    assert damaged is not None
+    with pytest.raises(ModelError):
+        damaged.translate("embargo")
+    models = app.settings.models.model_copy(update={"dictionary": "none"})
+    app.settings = app.settings.model_copy(update={"models": models})
+    other = chat_app(tmp_path)
+    other.settings = app.settings
+    assert asyncio.run(other.dictionary()) is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_dictionary_comes_with_a_new_embedder_where_it_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    pulled: list[str] = []
+
+    def pull(entry: ModelEntry, *_: object, **__: object) -> Path:
+        pulled.append(entry.name)
+        if fails and entry.role == "dictionary":
+            raise DownloadError(
+                "error.model_download", name=entry.name, reasons="-", file="-", path="-"
+            )
+        return tmp_path / entry.file
+
+    monkeypatch.setattr(fetch, "pull", pull)
+    monkeypatch.setattr("wenqu.models.e5.open_embedder", lambda *_: FakeEmbedder())
+    asyncio.run(chat_app(tmp_path).embedder())
+    assert pulled == ["multilingual-e5-small", "cc-cedict"]
+
+
+@pytest.mark.parametrize(
+    ("chat", "engine", "answers"),
+    [
+        ({"base_url": "http://127.0.0.1:9/v1"}, "llama.cpp", 64),
+        ({"model": "own.gguf"}, "ik_llama.cpp", 3),
+        ({"model": "own.gguf"}, "llama.cpp", 1),
+        ({"model": "own.gguf", "slots": 2}, "llama.cpp", 2),
+        ({}, "ik_llama.cpp", 1),  # the model is not here
+    ],
+)
+def test_as_many_answers_are_written_at_once_as_the_model_does_well(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    chat: dict[str, object],
+    engine: str,
+    answers: int,
+) -> None:
+    monkeypatch.setattr("wenqu.models.llama_engine.chosen", lambda _: engine)
+    settings = load(home=tmp_path, chat=chat)
+    app = AppModels(settings, on_download=lambda *_: None, embedder=None, chat=None)
+    assert app.answers_at_once == answers
+
+
+def test_only_a_chat_model_is_taken_for_one(tmp_path: Path) -> None:
+    settings = load(home=tmp_path, chat={"model": "multilingual-e5-small"})
+    app = AppModels(settings, on_download=lambda *_: None, embedder=None, chat=None)
+    with pytest.raises(NotFoundError) as caught:
+        app.chat_model()
+    assert caught.value.key == "error.model_role"
+    assert "qwen" in str(caught.value.values["known"])
+    assert "e5" not in str(caught.value.values["known"])
+    with pytest.raises(NotFoundError) as unknown:
+        app.chat_model_named("nothing")
+    assert unknown.value.key == "error.model_unknown"
+    assert unknown.value.values["known"] == caught.value.values["known"]

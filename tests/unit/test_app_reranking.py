@@ -9,25 +9,16 @@ from wenqu.app_reranking import open_reranking
 from wenqu.errors import ModelMissingError, SettingsError
 from wenqu.models.rerank_server import ServerReranker
 from wenqu.settings import RerankSettings, RetrievalSettings, Settings
-from wenqu.testing.reranker import FakeReranker
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wenqu.pipeline.rerank import Reranking
 
-MADE = FakeReranker()
+SERVER = "http://127.0.0.1:1"
 
 
-async def made() -> FakeReranker:
-    return MADE
-
-
-async def nothing() -> None:
-    return None
-
-
-def opened(home: Path, default: Any = made, base_url: str | None = None, **given: Any) -> Any:
+def opened(home: Path, base_url: str | None = None, **given: Any) -> Any:
     settings = Settings(
         home=home,
         retrieval=RetrievalSettings(**given),
@@ -35,7 +26,7 @@ def opened(home: Path, default: Any = made, base_url: str | None = None, **given
     )
 
     async def work() -> Reranking | None:
-        found = await open_reranking(settings, default)
+        found = await open_reranking(settings)
         if found is not None:
             await found.reranker.close()
         return found
@@ -44,25 +35,19 @@ def opened(home: Path, default: Any = made, base_url: str | None = None, **given
 
 
 def test_none_is_none(tmp_path: Path) -> None:
-    assert opened(tmp_path, reranker="none", base_url="http://127.0.0.1:1") is None
+    assert opened(tmp_path, reranker="none", base_url=SERVER) is None
 
 
-def test_the_default_is_the_one_that_needs_no_model_and_has_little_time(tmp_path: Path) -> None:
-    found = opened(tmp_path)
-    assert (found.reranker, found.budget_s, found.candidates) == (MADE, 0.15, 20)
-    assert found.language is None
-    assert opened(tmp_path, nothing) is None
-
-
-def test_a_server_takes_the_place_of_the_default_and_has_its_own_time(tmp_path: Path) -> None:
-    found = opened(tmp_path, base_url="http://127.0.0.1:1")
+def test_the_default_is_the_server_with_its_own_time_where_there_is_one(tmp_path: Path) -> None:
+    assert opened(tmp_path) is None
+    found = opened(tmp_path, base_url=SERVER)
     assert isinstance(found.reranker, ServerReranker)
-    assert found.budget_s == 3
+    assert (found.budget_s, found.candidates, found.language) == (3, 20, None)
 
 
 def test_what_the_settings_say_counts_before_what_is_usual(tmp_path: Path) -> None:
     given = {"rerank_budget_ms": 700, "rerank_candidates": 9, "reranker_language": "en"}
-    found = opened(tmp_path, **given)
+    found = opened(tmp_path, SERVER, **given)
     assert (found.budget_s, found.candidates, found.language) == (0.7, 9, "en")
 
 

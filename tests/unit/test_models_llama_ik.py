@@ -187,18 +187,20 @@ def test_a_reply_that_nobody_waits_for_frees_its_slot() -> None:
     class Telling(ToyChat):
         def decode(self, entries: Sequence[Entry]) -> bool:
             begun.set()
+            assert left.wait(120)
             return super().decode(entries)
 
     async def work(client: httpx.AsyncClient) -> None:
         body = {**ASKED, "ignore_eos": True, "max_tokens": 190}
         asking = asyncio.ensure_future(client.post("/v1/chat/completions", json=body))
-        assert await asyncio.to_thread(begun.wait, 30)
+        assert await asyncio.to_thread(begun.wait, 120)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
+        left.set()
         assert (await chat(client, max_tokens=1))["usage"]["completion_tokens"] == 1
         assert len(model.batches) < 190
 
-    begun = threading.Event()
+    begun, left = threading.Event(), threading.Event()
     model = Telling(Room(context=200, sequences=1, cells=200))
     run(work, model=model)
 
@@ -206,7 +208,7 @@ def test_a_reply_that_nobody_waits_for_frees_its_slot() -> None:
 def test_where_too_many_wait_the_next_is_told_to_come_back() -> None:
     class Stuck(ToyChat):
         def decode(self, entries: Sequence[Entry]) -> bool:
-            assert released.wait(30)
+            assert released.wait(120)
             return super().decode(entries)
 
     async def work(client: httpx.AsyncClient) -> None:

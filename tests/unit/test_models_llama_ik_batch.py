@@ -96,16 +96,74 @@ def test_replies_are_written_side_by_side_in_one_batch_a_step() -> None:
     assert model.batches == [8, *[4] * 9]
 
 
-def test_a_reply_goes_on_while_a_long_prompt_is_read() -> None:
-    model = ToyModel(room())
-    batcher = Batcher(model)
-    speaker = Job(tokens=[1, 2], most=20, endless=True)
-    batcher.submit(speaker)
-    batcher.step()
-    batcher.submit(Job(tokens=list(range(1, 101)), most=1))
-    for expected in (2, 3, 4, 5):
+def speaking(batcher: Batcher, said: int, most: int = 100) -> Job:
+    """Return a job that has just said so many tokens."""
+    job = Job(tokens=[1, 2], most=most, endless=True)
+    batcher.submit(job)
+    while job.replied < said:
+        batcher.step()
+    return job
+
+
+def test_a_long_reply_goes_on_while_a_long_prompt_is_read() -> None:
+    batcher = Batcher(ToyModel(room()))
+    speaker = speaking(batcher, 70)
+    reader = Job(tokens=list(range(1, 101)), most=1)
+    batcher.submit(reader)
+    for expected in (71, 72, 73, 74):
         batcher.step()
         assert speaker.replied == expected
+    assert not reader.speaks
+    assert len(reader.next) < 100 - 4 * 10
+
+
+@pytest.mark.parametrize(("most", "waits_until"), [(100, 64), (10, 10)])
+def test_a_long_prompt_waits_for_a_reply_before_it_that_may_be_over_soon(
+    most: int, waits_until: int
+) -> None:
+    batcher = Batcher(ToyModel(room()))
+    speaker = speaking(batcher, 1, most)
+    reader = Job(tokens=[9, *range(1, 100)], most=1)
+    batcher.submit(reader)
+    while len(reader.next or reader.tokens) == 100:
+        batcher.step()
+    # The step that began to read it had a token of the reply as well, unless that had ended.
+    assert speaker.replied == min(waits_until + 1, most)
+
+
+def test_a_short_prompt_is_read_beside_a_reply_that_has_only_begun() -> None:
+    batcher = Batcher(ToyModel(room()))
+    speaker = speaking(batcher, 1)
+    reader = Job(tokens=[9, *range(1, 31)], most=5, endless=True)
+    batcher.submit(reader)
+    while not reader.speaks:
+        batcher.step()
+    assert speaker.replied == 3
+
+
+def test_who_asks_later_cannot_hold_up_a_long_prompt() -> None:
+    batcher = Batcher(ToyModel(room(sequences=3)))
+    first = speaking(batcher, 1)
+    long = Job(tokens=[9, *range(1, 151)], most=1)
+    batcher.submit(long)
+    late = Job(tokens=[8, 7], most=200, endless=True)
+    for _ in range(60):
+        batcher.step()
+    batcher.submit(late)
+    while late.replied < 6:
+        batcher.step()
+    assert first.replied < 80
+    assert len(long.next) < 151  # though ``late`` has only begun
+
+
+def test_of_two_long_prompts_the_first_is_read_first() -> None:
+    model = ToyModel(room())
+    batcher = Batcher(model)
+    jobs = [Job(tokens=[at, *range(1, 101)], most=40, endless=True) for at in (50, 51)]
+    for job in jobs:
+        batcher.submit(job)
+    batcher.step()
+    assert [len(job.next) for job in jobs] == [101 - 32, 101]
 
 
 def test_prompts_are_read_in_the_order_in_which_they_came() -> None:

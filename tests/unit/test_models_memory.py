@@ -40,6 +40,19 @@ def test_the_limit_of_a_container_counts_where_it_is_less(meminfo: Path, tmp_pat
     assert free_memory(meminfo, limited(tmp_path / "c", "900000000\n", 0, 0)) == 4000 * 1024
 
 
+def test_the_limit_of_a_container_of_the_first_kind_counts_too(
+    meminfo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    (folder / "memory.limit_in_bytes").write_text("2000000\n", "ascii")
+    (folder / "memory.usage_in_bytes").write_text("1500000\n", "ascii")
+    (folder / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 300000\n", "ascii")
+    assert free_memory(meminfo, tmp_path) == 800000
+    (folder / "memory.limit_in_bytes").write_text(f"{2**63 - 4096}\n", "ascii")
+    assert free_memory(meminfo, tmp_path) == 4000 * 1024
+
+
 def test_a_model_fits_easily_tightly_or_not() -> None:
     free = 1000
     assert [fit(needed, free) for needed in (800, 801, 1000, 1001)] == [

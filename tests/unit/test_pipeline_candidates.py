@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from wenqu.indexes.local import LocalIndex
+from wenqu.models.dictionary import Cedict
 from wenqu.pipeline.candidates import Candidates, Finder
 from wenqu.pipeline.stopwatch import Stopwatch
 from wenqu.protocols import Change
@@ -163,3 +165,52 @@ def test_a_question_in_english_finds_a_chinese_text_by_a_name_as_it_sounds(tmp_p
     names = Shelf(tmp_path / "names", texts)
     assert names.ranking(Query(text="the fief of Zhu Zaizhen"))[0] == "named"
     assert names.find(Query(text="the fief of Zhukov")).scores[Origin.LEXICAL] == {}
+
+
+@pytest.fixture
+def dictionary(tmp_path: Path) -> Cedict:
+    path = tmp_path / "cc-cedict.txt.gz"
+    lines = ("石拱橋 石拱桥 [shi2 gong3 qiao2] /stone arch/", "河 河 [he2] /river/")
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return Cedict(path, "cc-cedict")
+
+
+def test_a_text_in_the_other_language_is_found_by_words_of_the_dictionary(
+    tmp_path: Path, dictionary: Cedict
+) -> None:
+    texts = {name: text for name, text in TEXTS.items() if name.startswith("zh-")}
+    shelf = Shelf(tmp_path / "index", texts)
+    question = Query(text="stone arch")
+    watch = Stopwatch()
+    plain = shelf.find(question, lexical_weight=0.8)
+    found = shelf.find(question, watch, lexical_weight=0.8, dictionary=dictionary)
+    bridge = next(one for one, name in shelf.names.items() if name == "zh-bridge")
+    assert next(iter(found.scores[Origin.FUSED])) == bridge
+    assert found.scores[Origin.FUSED][bridge] > plain.scores[Origin.FUSED][bridge]
+    assert found.scores[Origin.LEXICAL] == plain.scores[Origin.LEXICAL]
+    assert [one.name for one in watch.trace().stages].count("translated") == 1
+
+
+def test_where_all_is_in_the_language_of_the_question_no_dictionary_is_asked(
+    tmp_path: Path, dictionary: Cedict
+) -> None:
+    texts = {name: text for name, text in TEXTS.items() if not name.startswith("zh-")}
+    shelf = Shelf(tmp_path / "index", texts)
+    watch = Stopwatch()
+    plain = shelf.find(Query(text="stone arch"))
+    found = shelf.find(Query(text="stone arch"), watch, dictionary=dictionary)
+    assert found.scores == plain.scores
+    assert "translated" not in [one.name for one in watch.trace().stages]
+
+
+def test_a_dictionary_that_cannot_be_read_costs_nothing_but_itself(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    path = tmp_path / "cc-cedict.txt.gz"
+    path.write_bytes(b"no gzip")
+    watch = Stopwatch()
+    plain = shelf.find(Query(text="stone arch"))
+    found = shelf.find(Query(text="stone arch"), watch, dictionary=Cedict(path, "cc-cedict"))
+    assert found.scores == plain.scores
+    skipped = {one.name: one.skipped for one in watch.trace().stages}
+    assert "cc-cedict" in (skipped["translated"] or "")

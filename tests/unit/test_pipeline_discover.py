@@ -7,6 +7,7 @@ import pytest
 
 from wenqu.errors import NotFoundError
 from wenqu.pipeline.discover import discover, is_below, named
+from wenqu.protocols import MissedFile, SourceFile
 from wenqu.testing.samples import document_of
 
 
@@ -32,7 +33,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(root: Path, *ignore: str) -> list[str]:
-    return [os.path.relpath(file.path, root) for file in discover([root], ignore)]
+    return [os.path.relpath(file.source, root) for file in discover([root], ignore)]
 
 
 def test_a_folder_is_searched_through_in_a_stable_order(tree: Path) -> None:
@@ -122,6 +123,27 @@ def test_a_name_that_is_not_utf8_still_names_its_file(tmp_path: Path) -> None:
     assert file.source.startswith(f"{tmp_path}/\\xd6")
     assert file.source.encode()
     assert is_below(file.source, tmp_path)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_reported(tree: Path) -> None:
+    # Whoever runs the tests: a path too long for the system can be made step by step only.
+    name, inside = "深" * 80, os.open(tree, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir(name, dir_fd=inside)
+        above, inside = inside, os.open(name, os.O_RDONLY, dir_fd=inside)
+        os.close(above)
+    os.close(inside)
+    *files, closed = discover([tree])
+    assert {type(file) for file in files} == {SourceFile}
+    assert isinstance(closed, MissedFile)
+    assert closed.error.key == "read.access"
+    assert is_below(closed.source, tree / name)
+
+
+def test_a_link_that_leads_nowhere_is_left_out(tree: Path) -> None:
+    (tree / "round.md").symlink_to("round.md")
+    (tree / "gone.md").symlink_to("nothing.md")
+    assert not {"round.md", "gone.md"} & set(names(tree))
 
 
 INFOS = [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,3 +210,13 @@ def test_a_sentence_that_gives_orders_is_evidence_for_a_question_about_it() -> N
 def test_there_is_no_evidence_where_all_of_it_is_orders() -> None:
     selection = selected("How long is the warranty?", hit(ORDER))
     assert (selection.evidence, selection.orders) == ((), 1)
+
+
+def test_where_all_is_in_one_language_typical_questions_change_nothing() -> None:
+    hits = [hit("The warranty lasts two years. It may last longer. Ask the desk.")]
+    means = np.random.default_rng(1).normal(size=(2, 64)).astype(np.float32)
+    question, embedder = "How long does the warranty last?", FakeEmbedder()
+    plain = asyncio.run(select(question, hits, embedder, 100))
+    given = {"zh": means[0], "en": means[1]}
+    scored = asyncio.run(select(question, hits, embedder, 100, typical=given))
+    assert [one.score for one in scored.sentences] == [one.score for one in plain.sentences]

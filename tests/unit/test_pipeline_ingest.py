@@ -284,6 +284,19 @@ def test_documents_of_files_that_are_gone_are_removed_only_when_asked(work: Work
     assert set(work.texts()) == {"a.md"}
 
 
+def test_documents_in_a_folder_that_cannot_be_looked_into_are_not_taken_for_gone(
+    work: Work,
+) -> None:
+    work.write("open/a.md", "甲")
+    work.write("closed/b.md", "乙")
+    work.add()
+    source = str(work.folder / "closed")
+    error = ReadError("read.access", source=source, reason="Permission denied")
+    files = [*discover([work.folder / "open"]), MissedFile(source=source, error=error)]
+    assert statuses(work.ingest(files, prune=True)) == {"a.md": "unchanged", "closed": "failed"}
+    assert set(work.texts()) == {"a.md", "b.md"}
+
+
 def test_another_recipe_reads_again_but_embeds_nothing_that_is_known(work: Work) -> None:
     work.write("a.md", "甲")
     work.add()

@@ -125,12 +125,12 @@ def test_wordings_and_a_passage_come_from_one_call() -> None:
 
 def test_what_was_written_before_the_time_was_up_is_used() -> None:
     reply = "问：XTuner 如何安装？\n" + "文" * 400
-    chat = ScriptedChat(reply, delay_s=0.01)
+    chat = ScriptedChat(reply, hold_at=5)
     how = AskOptions(wordings=1, imagine=True)
-    query, stages = ask(Rephraser(chat=chat, expand_budget_s=0.4), "XTuner 怎么安装？", how)
+    query, stages = ask(Rephraser(chat=chat, expand_budget_s=1.5), "XTuner 怎么安装？", how)
     assert query.variants == ("XTuner 如何安装？",)
     assert query.passages == ()
-    assert stages["expand"].skipped == "0.4 s"
+    assert stages["expand"].skipped == "1.5 s"
 
 
 def test_no_more_than_four_wordings_are_asked_for() -> None:

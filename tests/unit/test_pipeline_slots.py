@@ -104,7 +104,7 @@ def test_who_leaves_while_waiting_or_in_turn_blocks_nobody() -> None:
             order.append("end")
         return order
 
-    order = asyncio.run(asyncio.wait_for(run(), 5))
+    order = asyncio.run(asyncio.wait_for(run(), 120))
     assert order[0] == "b"
     assert order[-2:] == ["d", "end"]
 
@@ -119,3 +119,26 @@ def test_a_failure_frees_slot_and_place() -> None:
         return queue.ahead
 
     assert asyncio.run(run()) == 0
+
+
+def test_who_leaves_in_the_moment_a_slot_becomes_free_takes_none_with_it() -> None:
+    async def run() -> list[str]:
+        queue, order = FairQueue(slots=1, waiting=9), []
+        hold = asyncio.Event()
+
+        async def hold_slot() -> None:
+            async with queue.place("x") as place, place.slot():
+                await hold.wait()
+
+        holder = asyncio.create_task(hold_slot())
+        await asyncio.sleep(0)
+        leaving = asyncio.create_task(answer(queue, "a", "a", order))
+        await asyncio.sleep(0)
+        hold.set()
+        leaving.cancel()  # the holder ends before the one who leaves is told
+        await asyncio.gather(holder, leaving, return_exceptions=True)
+        assert holder.exception() is None
+        await answer(queue, "b", "b", order)
+        return order
+
+    assert asyncio.run(asyncio.wait_for(run(), 60))[0] == "b"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from wenqu.pipeline.evidence import select
-from wenqu.pipeline.match import levelled
+from wenqu.pipeline.levels import levelled
 from wenqu.pipeline.verify import Checked, strict, verify
 from wenqu.testing.embedder import FakeEmbedder
 from wenqu.types import CheckedSentence, Chunk, Citation, DocumentInfo, Hit, Origin, Span

@@ -77,6 +77,8 @@ def test_nested_variables_have_two_underscores(toml: Path, monkeypatch: pytest.M
         ("WENQU_SERVER__PORT", "70000"),
         ("WENQU_RETRIEVAL__LEXICAL_WEIGHT", "1.5"),
         ("WENQU_LANGUAGE", "fr"),
+        ("WENQU_CHAT", "my-model"),
+        ("WENQU_CHAT__FALLBACK", "[1]"),
     ],
 )
 def test_a_misspelt_or_wrong_variable_is_refused_with_a_hint(
@@ -89,6 +91,23 @@ def test_a_misspelt_or_wrong_variable_is_refused_with_a_hint(
     assert variable.removeprefix("WENQU_").lower() in named
     assert caught.value.hint("en")
     assert caught.value.hint("zh")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("WENQU_SERVER__PORT", "many", "设置项 server.port 有误：应为整数。"),
+        ("WENQU_SERVER__PORT", "70000", "设置项 server.port 有误：不得大于 65535。"),
+        ("WENQU_LANGUAGE", "fr", "设置项 language 有误：可用的值为 'zh', 'en'。"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_in_the_language_of_the_user(
+    toml: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert caught.value.message("zh") == said
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,7 @@ def test_grouped_digits_are_the_same_number(number: int) -> None:
         ("It weighs 11 kg.", "It weighs 8 kg and carries 11 people."),
         ("It opened on 3 May 1990.", "It opened on 5 May 1990, and closed in 1993."),
         ("It grew by 30%.", "It grew by 20% in 30 months."),
+        ("陪产假15天。", "陪产假20天，共155人。"),
     ],
 )
 def test_another_number_in_the_same_place_is_an_altered_one(said: str, passage: str) -> None:
@@ -150,6 +151,8 @@ def test_another_number_in_the_same_place_is_an_altered_one(said: str, passage: 
         ("23.9%", "23.9% were under 18, 10.5% from 18 to 24."),
         ("It carries 11 people.", "It weighs 8 kg and carries 11 people."),
         ("They filed 7 requests.", "They filed requests within 3 days, seven in all."),
+        ("陪产假15天。", "产假158天，难产的增加15天；男员工享受陪产假15天。"),
+        ("The notice takes 15 days.", "It has 15 pages; the notice takes 15 days, or 20 days."),
     ],
 )
 def test_a_number_that_stands_there_too_or_is_alone_is_not(said: str, passage: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.fusion import FULL_COVERAGE, fuse, merge, rrf
+from wenqu.text.fusion import FULL_COVERAGE, Translated, fuse, merge, rrf
 
 IDS = st.text("abcdef", min_size=1, max_size=2)
 DENSE = st.dictionaries(IDS, st.floats(-1, 1), max_size=12)
@@ -125,3 +125,38 @@ def test_nothing_loses_by_variants_and_their_best_come_after_an_equal_of_the_tex
     assert all(merged[one] >= score for one, score in text.items())
     assert max((merged[one] for one in merged if one not in text), default=0.0) <= 0.8
     assert list(merged.values()) == sorted(merged.values(), reverse=True)
+
+
+def test_words_in_their_language_bring_up_a_candidate_in_another_one() -> None:
+    dense = {"near": 0.90, "right": 0.89, "far": 0.80}
+    without = fuse({}, dense, lexical_weight=0.5, foreign=dense)
+    words = Translated({"right": 9.0}, limit=20.0)
+    translated = fuse({}, dense, lexical_weight=0.5, foreign=dense, translated=words)
+    assert next(iter(without)) == "near"
+    assert next(iter(translated)) == "right"
+
+
+def test_words_that_cover_little_of_a_question_in_their_language_count_little() -> None:
+    dense = {"near": 0.90, "right": 0.86, "far": 0.80}
+    covered, spurious = (
+        fuse(
+            {},
+            dense,
+            lexical_weight=0.5,
+            foreign=dense,
+            translated=Translated({"right": 2.0}, limit),
+        )
+        for limit in (4.0, 80.0)
+    )
+    assert next(iter(covered)) == "right"
+    assert next(iter(spurious)) == "near"
+
+
+def test_less_is_guessed_of_candidates_in_another_language_whose_words_are_looked_up() -> None:
+    lexical, dense = {"own": 10.0}, {"own": 0.84, "other": 0.90, "third": 0.80}
+    options = {"lexical_weight": 0.5, "lexical_limit": 20.0, "foreign": {"other", "third"}}
+    guessed = fuse(lexical, dense, **options)
+    missed = fuse(lexical, dense, **options, translated=Translated({"third": 1.0}, 20.0))
+    found = fuse(lexical, dense, **options, translated=Translated({"other": 10.0}, 20.0))
+    assert missed["other"] < guessed["other"] < found["other"]
+    assert missed["own"] == guessed["own"] == found["own"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.text.query import query_terms
+from wenqu.text.query import only_asks, query_terms
 from wenqu.text.tokenize import terms
 
 
@@ -27,6 +27,11 @@ def test_a_question_is_looked_up_by_what_it_is_about(
 @pytest.mark.parametrize("question", ["这是什么？", "How is it?", "who are you"])
 def test_a_question_of_asking_words_alone_keeps_them(question: str) -> None:
     assert query_terms(question)
+
+
+def test_words_that_only_ask_are_told_from_others() -> None:
+    assert [only_asks(word) for word in ("什么", "哪里", "what")] == [True, True, True]
+    assert [only_asks(word) for word in ("年假", "reactor")] == [False, False]
 
 
 def test_a_word_said_twice_counts_twice() -> None:

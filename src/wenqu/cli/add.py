@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wenqu.cli.progress import Bar
-from wenqu.cli.session import Exit, Session
-from wenqu.pipeline.ingest import FileOutcome, FileStatus, IngestReport
+from wenqu.cli.session import Exit, HomeOption, JsonOption, Session, system_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wenqu.app import AddOptions, App
+    from wenqu.pipeline.ingest import FileOutcome, IngestReport
 
-__all__ = ["add_files"]
+__all__ = ["add"]
 
 
-def add_files(
+def add(  # noqa: PLR0913, PLR0917  # one parameter an option
+    context: typer.Context,
+    targets: Annotated[list[str], typer.Argument(help=system_text("cli.add.targets"))],
+    kb: Annotated[
+        str | None, typer.Option("--kb", "-k", help=system_text("cli.add.kb"), show_default=False)
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help=system_text("cli.add.ignore"))
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help=system_text("cli.add.prune"))] = False,
+    password: Annotated[
+        list[str] | None, typer.Option("--password", help=system_text("cli.add.password"))
+    ] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, max=10, help=system_text("cli.add.depth"))
+    ] = 0,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help=system_text("cli.add.allow_private"))
+    ] = False,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help=system_text("cli.add.tag"))] = None,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Add files, folders, pages and repositories."""
+    from wenqu.app import DEFAULT_BASE, AddOptions
+
+    _add(
+        Session.begin(context, home),
+        kb or DEFAULT_BASE,
+        targets,
+        AddOptions(
+            ignore=ignore or [],
+            prune=prune,
+            passwords=password or [],
+            depth=depth,
+            allow_private=allow_private,
+            tags=tag or [],
+        ),
+        as_json=json_output,
+    )
+
+
+def _add(
     session: Session,
     kb: str,
     targets: Sequence[str],
@@ -27,6 +68,9 @@ def add_files(
     as_json: bool,
 ) -> None:
     """Add the files, show the outcome of each as it becomes certain, then a summary."""
+    from wenqu.cli.progress import Bar
+    from wenqu.pipeline.ingest import FileStatus
+
     counts = {"done": 0, "total": 0}
 
     async def work(app: App) -> IngestReport:
@@ -66,11 +110,15 @@ def _line(session: Session, one: FileOutcome) -> str:
 
 
 def _counts(report: IngestReport) -> dict[str, object]:
+    from wenqu.pipeline.ingest import FileStatus
+
     counts: dict[str, object] = {status.value: report.count(status) for status in FileStatus}
     return {**counts, "chunks": report.chunks, "seconds": f"{report.seconds:.1f}"}
 
 
 def _payload(session: Session, kb: str, report: IngestReport) -> dict[str, object]:
+    from wenqu.pipeline.ingest import FileStatus
+
     return {
         "kb": kb,
         "counts": {status.value: report.count(status) for status in FileStatus},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wenqu.cli.deferred import Commands
 from wenqu.cli.session import HomeOption, JsonOption, Session, system_text
 from wenqu.errors import InputError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help=system_text("cli.conversation.help"), no_args_is_help=True)
+app = typer.Typer(cls=Commands, help=system_text("cli.conversation.help"), no_args_is_help=True)
 IdArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.conversation"))]
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from wenqu.cli.deferred import Commands
+from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.messages import catalogue
 from wenqu.payloads import chunk_payload, document_info_payload, document_payload
 from wenqu.types import BlockKind
@@ -13,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from wenqu.app import App
-    from wenqu.cli.session import Session
     from wenqu.types import Chunk, Document, DocumentInfo
 
     Tags = Mapping[str, Sequence[str]]
 
-__all__ = ["list_documents", "remove_documents", "show_document", "tag_documents"]
+__all__ = ["app"]
+
+app = typer.Typer(cls=Commands, help=system_text("cli.doc.help"), no_args_is_help=True)
+DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
 
 _FIRST = ("subtitle", "author", "date", "subject", "keywords", "description", "format", "pages")
 """What is said of a document before everything else that is known of it."""
@@ -26,15 +32,22 @@ _LAST = ("left_out",)
 _RULE = "─" * 40
 
 
-def list_documents(session: Session, kb: str | None, *, as_json: bool) -> None:
+@app.command("list", help=system_text("cli.doc.list.help"))
+def doc_list(
+    context: typer.Context,
+    kb: KbOption = None,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
     """Show the documents of a knowledge base."""
+    session = Session.begin(context, home)
 
     async def work(app: App) -> tuple[Sequence[DocumentInfo], Tags]:
         base = await app.base_id(kb)
         return await app.documents.documents(base), await app.documents.tags(base)
 
     infos, tags = session.run(work)
-    if as_json:
+    if json_output:
         session.print_json(
             [{**document_info_payload(info), "tags": list(tags.get(info.id, ()))} for info in infos]
         )
@@ -47,71 +60,94 @@ def list_documents(session: Session, kb: str | None, *, as_json: bool) -> None:
         session.out.print("  ".join([*parts, info.source]), markup=False)
 
 
-def show_document(
-    session: Session, kb: str | None, name: str, *, chunks: bool, as_json: bool
+@app.command("show", help=system_text("cli.doc.show.help"))
+def doc_show(
+    context: typer.Context,
+    document: DocumentArgument,
+    kb: KbOption = None,
+    chunks: Annotated[
+        bool, typer.Option("--chunks", help=system_text("cli.doc.show.chunks"))
+    ] = False,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
     """Show what is known of a document, and its text or its chunks with their spans."""
+    session = Session.begin(context, home)
 
     async def work(app: App) -> tuple[Document, Sequence[Chunk], Sequence[str]]:
         base = await app.base_id(kb)
-        info = await app.find_document(base, name)
-        document = await app.documents.document(base, info.id)
+        info = await app.find_document(base, document)
+        whole = await app.documents.document(base, info.id)
         tags = (await app.documents.tags(base)).get(info.id, ())
-        return document, await app.changes.document_chunks(base, info.id), tags
+        return whole, await app.changes.document_chunks(base, info.id), tags
 
-    document, found, tags = session.run(work)
-    if as_json:
-        payload = document_payload(document)
+    whole, found, tags = session.run(work)
+    if json_output:
+        payload = document_payload(whole)
         payload["tags"] = list(tags)
         payload["chunks"] = [chunk_payload(chunk) for chunk in found]
         session.print_json(payload)
         return
-    for key, value in _facts(document, tags):
+    for key, value in _facts(whole, tags):
         _print(session, f"{_named(session, key)}{value}", "dim")
     _print(session, _RULE, "dim")
     if chunks:
         _show_chunks(session, found)
     else:
-        _show_text(session, document)
+        _show_text(session, whole)
 
 
-def remove_documents(session: Session, kb: str | None, names: Sequence[str]) -> None:
-    """Remove documents by id, source, or the end of a source."""
-
-    async def work(app: App) -> int:
-        base = await app.base_id(kb)
-        infos = [await app.find_document(base, name) for name in names]
-        return await app.remove_documents(base, [info.id for info in infos])
-
-    session.note("cli.doc.removed", count=session.run(work))
-
-
-def tag_documents(
-    session: Session,
-    kb: str | None,
-    names: Sequence[str],
-    *,
-    add: Sequence[str],
-    remove: Sequence[str],
-    as_json: bool,
+@app.command("tag", help=system_text("cli.doc.tag.help"))
+def doc_tag(
+    context: typer.Context,
+    documents: Annotated[list[str], typer.Argument(help=system_text("cli.argument.document"))],
+    kb: KbOption = None,
+    add: Annotated[
+        list[str] | None, typer.Option("--add", help=system_text("cli.doc.tag.add"))
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help=system_text("cli.doc.tag.remove"))
+    ] = None,
+    json_output: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
     """Give tags to documents and take others away; show those that each has then."""
+    session = Session.begin(context, home)
 
     async def work(app: App) -> tuple[Sequence[DocumentInfo], Tags]:
         base = await app.base_id(kb)
-        infos = [await app.find_document(base, name) for name in names]
-        await app.documents.tag(base, [info.id for info in infos], add=add, remove=remove)
+        infos = [await app.find_document(base, name) for name in documents]
+        ids = [info.id for info in infos]
+        await app.documents.tag(base, ids, add=add or (), remove=remove or ())
         return infos, await app.documents.tags(base)
 
     infos, tags = session.run(work)
     tagged = [(info, list(tags.get(info.id, ()))) for info in infos]
-    if as_json:
+    if json_output:
         session.print_json(
             [{"id": info.id, "source": info.source, "tags": found} for info, found in tagged]
         )
         return
     for info, found in tagged:
         session.out.print("  ".join([info.source, *(f"#{tag}" for tag in found)]), markup=False)
+
+
+@app.command("remove", help=system_text("cli.doc.remove.help"))
+def doc_remove(
+    context: typer.Context,
+    documents: Annotated[list[str], typer.Argument(help=system_text("cli.argument.document"))],
+    kb: KbOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Remove documents by id, source, or the end of a source."""
+    session = Session.begin(context, home)
+
+    async def work(app: App) -> int:
+        base = await app.base_id(kb)
+        infos = [await app.find_document(base, name) for name in documents]
+        return await app.remove_documents(base, [info.id for info in infos])
+
+    session.note("cli.doc.removed", count=session.run(work))
 
 
 def _facts(document: Document, tags: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wenqu.cli.session import Exit, Session
+from wenqu.cli.session import Exit, HomeOption, JsonOption, Session
 from wenqu.errors import WenquError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from wenqu.app import App
 
-__all__ = ["examine"]
+__all__ = ["doctor"]
 
 _LIBRARIES = ("openvino", "onnxruntime", "tantivy", "faiss-cpu", "xllamacpp", "SQLAlchemy")
 _LOW_DISK_GB = 3
@@ -45,8 +45,11 @@ class Check:
     hint: str | None = None
 
 
-def examine(session: Session, *, as_json: bool) -> None:
+def doctor(
+    context: typer.Context, json_output: JsonOption = False, home: HomeOption = None
+) -> None:
     """Look at everything; leaves with 1 where something would stop wenqu."""
+    session = Session.begin(context, home)
 
     async def work(app: App) -> list[Check]:
         return [
@@ -59,7 +62,7 @@ def examine(session: Session, *, as_json: bool) -> None:
         ]
 
     checks = session.run(work)
-    if as_json:
+    if json_output:
         session.print_json([asdict(check) for check in checks])
     else:
         for check in checks:
@@ -138,7 +141,7 @@ async def _models(session: Session, app: App) -> list[Check]:
             checks.append(await _embedder(session, app, path))
         elif path is not None:
             checks.append(Check(entry.name, Health.GOOD, str(path)))
-        elif entry.name == session.settings.models.embedder:
+        elif entry.name in {session.settings.models.embedder, session.settings.models.dictionary}:
             hint = session.text("cli.doctor.pull", name=entry.name)
             detail = session.text("cli.models.absent")
             checks.append(Check(entry.name, Health.NOTE, detail, hint))

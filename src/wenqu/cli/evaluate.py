@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
+from wenqu.cli.deferred import Commands
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 
-__all__ = ["eval_app"]
+__all__ = ["app"]
 
 _RUN = "run"
 
 
-class _RunByDefault(TyperGroup):
+class _RunByDefault(Commands):
     """A group one of whose commands need not be named."""
 
     left_out = _RUN
@@ -30,7 +30,7 @@ class _RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-eval_app = typer.Typer(cls=_RunByDefault, help=system_text("cli.eval.help"), no_args_is_help=True)
+app = typer.Typer(cls=_RunByDefault, help=system_text("cli.eval.help"), no_args_is_help=True)
 
 _Runs = Annotated[list[str], typer.Argument(help=system_text("cli.eval.runs"))]
 _Out = Annotated[Path, typer.Option("--out", "-o", help=system_text("cli.eval.out"))]
@@ -51,7 +51,7 @@ _FailUnder = Annotated[
 ]
 
 
-@eval_app.command(_RUN, help=system_text("cli.eval.run.help"))
+@app.command(_RUN, help=system_text("cli.eval.run.help"))
 def run(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     targets: Annotated[list[Path], typer.Argument(help=system_text("cli.eval.targets"))],
@@ -99,7 +99,7 @@ def run(  # noqa: PLR0913, PLR0917  # one parameter an option
     )
 
 
-@eval_app.command("all", help=system_text("cli.eval.all.help"))
+@app.command("all", help=system_text("cli.eval.all.help"))
 def measure_all(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     folders: Annotated[list[Path], typer.Argument(help=system_text("cli.eval.all.folders"))],
@@ -123,7 +123,7 @@ def measure_all(  # noqa: PLR0913, PLR0917  # one parameter an option
     evaluate_all(session, folders, out, suite, again=again, as_json=json_output)
 
 
-@eval_app.command("list", help=system_text("cli.eval.list.help"))
+@app.command("list", help=system_text("cli.eval.list.help"))
 def list_runs(
     context: typer.Context,
     json_output: JsonOption = False,
@@ -135,7 +135,7 @@ def list_runs(
     list_saved(Session.begin(context, home), as_json=json_output)
 
 
-@eval_app.command("show", help=system_text("cli.eval.show.help"))
+@app.command("show", help=system_text("cli.eval.show.help"))
 def show(
     context: typer.Context,
     run_name: Annotated[str, typer.Argument(help=system_text("cli.eval.a_run"))],
@@ -151,7 +151,7 @@ def show(
     show_saved(Session.begin(context, home), run_name, worst=worst, as_json=json_output)
 
 
-@eval_app.command("report", help=system_text("cli.eval.report.help"))
+@app.command("report", help=system_text("cli.eval.report.help"))
 def report_runs(
     context: typer.Context,
     runs: _Runs,
@@ -164,7 +164,7 @@ def report_runs(
     report_saved(Session.begin(context, home), runs, out)
 
 
-@eval_app.command("compare", help=system_text("cli.eval.compare.help"))
+@app.command("compare", help=system_text("cli.eval.compare.help"))
 def compare_runs(
     context: typer.Context,
     first: Annotated[str, typer.Argument(help=system_text("cli.eval.compare.first"))],
@@ -178,7 +178,7 @@ def compare_runs(
     compare_saved(Session.begin(context, home), first, second, as_json=json_output)
 
 
-@eval_app.command("make", help=system_text("cli.eval.make.help"))
+@app.command("make", help=system_text("cli.eval.make.help"))
 def make(  # one parameter an option
     context: typer.Context,
     kb: KbOption = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from wenqu.cli.deferred import Commands
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.errors import InputError, NotFoundError
 
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from wenqu.pipeline.gate import Gate
     from wenqu.pipeline.gate_model import Logistic
 
-__all__ = ["gate_app"]
+__all__ = ["app"]
 
-gate_app = typer.Typer(help=system_text("cli.gate.help"), no_args_is_help=True)
+app = typer.Typer(cls=Commands, help=system_text("cli.gate.help"), no_args_is_help=True)
 
 _PLOTS = (".png", ".html", ".svg")
 _SHOWN_POINTS = 11
@@ -29,7 +30,7 @@ _SHOWN_MISTAKES = 5
 _SHOWN_HITS = 3
 
 
-@gate_app.command(help=system_text("cli.gate.fit.help"))
+@app.command(help=system_text("cli.gate.fit.help"))
 def fit(  # noqa: PLR0913, PLR0917  # one parameter an option
     context: typer.Context,
     accept: Annotated[Path, typer.Argument(help=system_text("cli.gate.fit.accept"))],
@@ -87,7 +88,7 @@ def fit(  # noqa: PLR0913, PLR0917  # one parameter an option
         session.note("cli.gate.fit.plotted", path=plot)
 
 
-@gate_app.command("test", help=system_text("cli.gate.test.help"))
+@app.command("test", help=system_text("cli.gate.test.help"))
 def explain(
     context: typer.Context,
     question: Annotated[str, typer.Argument(help=system_text("cli.ask.question"))],
@@ -110,7 +111,7 @@ def explain(
     _show_test(session, tested)
 
 
-@gate_app.command(help=system_text("cli.gate.show.help"))
+@app.command(help=system_text("cli.gate.show.help"))
 def show(
     context: typer.Context,
     kb: KbOption = None,
@@ -140,7 +141,7 @@ def show(
         _show_weights(session, getattr(gate.model, name))
 
 
-@gate_app.command(help=system_text("cli.gate.reset.help"))
+@app.command(help=system_text("cli.gate.reset.help"))
 def reset(context: typer.Context, kb: KbOption = None, home: HomeOption = None) -> None:
     """Forget the fitted gate."""
     session = Session.begin(context, home)

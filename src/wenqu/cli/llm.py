@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wenqu.choices import Backend
+from wenqu.cli.deferred import Commands
 from wenqu.cli.session import Exit, HomeOption, Session, fail, system_text
 from wenqu.errors import ModelError, WenquError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help=system_text("cli.llm.help"), no_args_is_help=True)
+app = typer.Typer(cls=Commands, help=system_text("cli.llm.help"), no_args_is_help=True)
 
 _POLL_S = 0.2
 _ENDING_S = 10.0
@@ -143,7 +144,7 @@ def _file(session: Session, model: str | None) -> str:
     from wenqu.models.catalog import find
     from wenqu.models.fetch import located
 
-    entry = find(model or session.settings.chat.model or _default())
+    entry = find(model or session.settings.chat.model or _default(), "chat")
     path = located(entry, session.settings.models_dir)
     return str(path or session.settings.models_dir / entry.file)
 

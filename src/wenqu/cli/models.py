@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wenqu.cli.engine import tune_first
+from wenqu.cli.deferred import Commands
+from wenqu.cli.engine import tune_first, tune_models
 from wenqu.cli.session import Exit, HomeOption, JsonOption, Session, fail, system_text
 from wenqu.errors import InputError, WenquError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help=system_text("cli.models.help"), no_args_is_help=True)
+app = typer.Typer(cls=Commands, help=system_text("cli.models.help"), no_args_is_help=True)
 
 _GB = 1e9
 _CONTEXT = 4096
@@ -113,8 +114,11 @@ def pull_models(
     from wenqu.app import DEFAULT_CHAT_MODEL, OCR_MODEL
 
     session = Session.begin(context, home)
+    models = session.settings.models
     try:
-        wanted = names or [session.settings.models.embedder, OCR_MODEL, DEFAULT_CHAT_MODEL]
+        wanted = names or [models.embedder, OCR_MODEL, DEFAULT_CHAT_MODEL]
+        if not names and models.dictionary != "none":
+            wanted.insert(1, models.dictionary)
         if origin is not None:
             wanted = [_named_for(names or [], origin)]
     except WenquError as error:
@@ -124,6 +128,8 @@ def pull_models(
         for name in wanted:
             path = await app.fetch(name, origin, link=link)
             session.note("cli.models.pulled", name=name, path=path)
+            if name == models.dictionary:
+                await app.dictionary()
             if tune and any(e.name == name and e.role == "chat" for e, _ in app.models()):
                 await tune_first(session, name, path)
 
@@ -232,6 +238,9 @@ def bench_model(
         session.print_json({key: _rounded(value) for key, value in asdict(speed).items()})
     else:
         _show_speed(session, speed)
+
+
+app.command("tune", help=system_text("cli.models.tune.help"))(tune_models)
 
 
 def _rounded(value: object) -> object:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from wenqu.cli.session import Exit
-from wenqu.http.server import serve
+import typer
+
+from wenqu.cli.session import Exit, HomeOption, Session, system_text
 
 if TYPE_CHECKING:
     from wenqu.app import App
-    from wenqu.cli.session import Session
 
-__all__ = ["serve_forever"]
+__all__ = ["serve"]
 
 
-def serve_forever(session: Session, *, host: str | None, port: int | None, kb: str | None) -> None:
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", help=system_text("cli.serve.host"))] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help=system_text("cli.serve.port"), min=0, max=65535)
+    ] = None,
+    kb: Annotated[str | None, typer.Option("--kb", "-k", help=system_text("cli.serve.kb"))] = None,
+    home: HomeOption = None,
+) -> None:
     """Serve until interrupted."""
+    from wenqu.http import server as http_server
+
+    session = Session.begin(context, home)
     server = session.settings.server
 
     async def work(app: App) -> None:
-        await serve(
+        await http_server.serve(
             app,
             host=host or server.host,
             port=server.port if port is None else port,

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from wenqu.evaluation.statistics import Interval
     from wenqu.types import Origin
 
-__all__ = ["REFUSAL_METRICS", "AnswerSummary", "EvalReport", "recall_curve"]
+__all__ = ["AnswerSummary", "EvalReport", "recall_curve"]
 
 RECALL_CURVE = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20)
 _FOLDS = 5
-REFUSAL_METRICS = (
+_REFUSAL_METRICS = (
     "answer_precision",
     "answer_recall",
     "answer_f1",
@@ -168,7 +168,7 @@ class EvalReport:
                 [answerable for answerable, _ in said],
                 [gate.probability for _, gate in said],
             )
-            figures |= {f"refusal.{name}": getattr(found, name) for name in REFUSAL_METRICS}
+            figures |= {f"refusal.{name}": getattr(found, name) for name in _REFUSAL_METRICS}
         if (answers := self.answers()) is not None:
             figures |= {f"answers.{name}": one.mean for name, one in answers.values.items()}
             figures |= {f"citations.{name}": one.mean for name, one in answers.citations.items()}
@@ -252,7 +252,7 @@ def _refusal(
             [answerable[at] for at in places],
             [scores[at] for at in places],
         )
-        return {name: float(getattr(found, name) or 0.0) for name in REFUSAL_METRICS}
+        return {name: float(getattr(found, name) or 0.0) for name in _REFUSAL_METRICS}
 
     return intervals_of(figures, kinds)
 

@@ -190,8 +190,11 @@ def rankings(found: SearchHits) -> dict[Origin, Ranking]:
     cost = {
         Origin.LEXICAL: shared + lexical,
         Origin.DENSE: shared + by_meaning,
-        # Words and meaning are looked up at the same time.
-        Origin.FUSED: shared + ms.get("fuse", 0.0) + max(lexical, by_meaning),
+        # Words and meaning are looked up at the same time, words in another language after that.
+        Origin.FUSED: shared
+        + max(lexical, by_meaning)
+        + ms.get("translated", 0.0)
+        + ms.get("fuse", 0.0),
     }
     ranked = {origin: Ranking(hits=_by(found, origin), ms=cost[origin]) for origin in cost}
     if any(stage.name == "rerank" for stage in found.trace.stages):

@@ -14,14 +14,14 @@ from wenqu.evaluation.record import EvalRecord
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SavedRuns", "new_name"]
+__all__ = ["SavedRuns"]
 
 _ENDING = ".json"
 _ODD = re.compile(r"[^\w.@-]+")
 _LONGEST_NAME = 120
 
 
-def new_name(record: EvalRecord) -> str:
+def _new_name(record: EvalRecord) -> str:
     """Return the name of a run that was given none: its data set and the time."""
     return _tidy(f"{record.dataset}-{record.date:%Y%m%d-%H%M%S}")
 
@@ -43,7 +43,7 @@ class SavedRuns:
             ConflictError: There is one of that name, and it is not to be replaced.
             InputError: It cannot be written.
         """
-        name = _tidy(record.name) if record.name else self._free(new_name(record))
+        name = _tidy(record.name) if record.name else self._free(_new_name(record))
         kept = record.model_copy(update={"name": name})
         path = self._path(name)
         if record.name and path.exists() and not replace:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from wenqu import payloads
 from wenqu.errors import InputError, WenquError
+from wenqu.messages import Phrase, wrong_value
 from wenqu.types import AnswerFinished, AnswerText, EvidenceFound
 
 if TYPE_CHECKING:
@@ -85,5 +86,6 @@ def parsed(model: type[T], data: object) -> T:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        reason = ": ".join([*map(str, first["loc"]), first["msg"]])
+        name = ".".join(map(str, first["loc"]))
+        reason = Phrase("value.named", name=name, reason=wrong_value(first))
         raise InputError("error.request", reason=reason) from None

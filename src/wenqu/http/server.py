@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import socket
 from contextlib import asynccontextmanager
+from errno import EACCES, EADDRINUSE, EPERM
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,9 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -127,7 +135,7 @@ async def serve(
         on_ready: Called with the page's address when requests are taken.
 
     Raises:
-        InputError: The address or port cannot be had.
+        InputError: The address or port cannot be had; says which.
     """
     config = uvicorn.Config(
         build(app, host=host, kb=kb),
@@ -140,14 +148,23 @@ async def serve(
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family, backlog=config.backlog)
-    except OSError:
-        raise InputError("error.port_taken", host=host, port=port) from None
+    except OSError as error:
+        raise _unheard(error, host, port) from None
     name = f"[{host}]" if ":" in host else host
     # asyncio sets this on sockets it made itself; without it each response waits some 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with listening:
         server = _Server(config, lambda: on_ready(f"http://{name}:{listening.getsockname()[1]}"))
         await server.serve(sockets=[listening])
+
+
+def _unheard(error: OSError, host: str, port: int) -> InputError:
+    if error.errno == EADDRINUSE:
+        return InputError("error.port_taken", host=host, port=port)
+    if error.errno in {EACCES, EPERM}:
+        return InputError("error.port_forbidden", host=host, port=port)
+    # Also gaierror: a name that nobody knows.
+    return InputError("error.host", host=host, reason=error.strerror or str(error))
 
 
 class _Server(uvicorn.Server):
@@ -188,7 +205,10 @@ def build(app: App, *, host: str = "127.0.0.1", kb: str | None = None) -> Starle
             Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(host)),
             Middleware(SecurityHeaders),
         ],
-        exception_handlers={WenquError: door.failure},  # type: ignore[dict-item]
+        exception_handlers={
+            WenquError: door.failure,  # type: ignore[dict-item]
+            HTTPException: door.astray,  # type: ignore[dict-item]
+        },
         lifespan=lifespan,
     )
 
@@ -284,6 +304,18 @@ class _Door:
         if isinstance(error, BusyError):
             headers["Retry-After"] = str(error.values["seconds"])
         return JSONResponse(payload, status_code=_status(error), headers=headers)
+
+    async def astray(self, request: Request, error: HTTPException) -> Response:
+        """Say of an address that is not there, or does not take a method, what to do."""
+        status, path = error.status_code, request.url.path
+        if not path.startswith("/api/"):
+            return PlainTextResponse(error.detail, status, error.headers)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            said = InputError("error.method", method=request.method, path=path)
+        else:
+            said = InputError("error.address", path=path)
+        payload = payloads.error_payload(said, self.locale(request))
+        return JSONResponse(payload, status, error.headers)
 
     def locale(self, request: Request) -> Locale:
         """Return the language of a request's messages."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import tantivy
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from wenqu.protocols import Change
+    from wenqu.protocols import Change, Sense, Senses
     from wenqu.text.pinyin import Sound
 
 __all__ = ["LexicalIndex"]
@@ -28,6 +30,19 @@ _WRITER_BYTES = 64 * 1024 * 1024
 _TOKENIZER = "spaces"
 _K1 = 1.2
 """tantivy's term saturation, which it does not let us set."""
+_KEPT = 8
+"""Questions whose queries are kept: each is asked for hits, and then for scores of other chunks."""
+_RARE_ENOUGH = 0.3
+"""Least idf of a translated word: one that three of four chunks have tells nothing, but costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query, the most that it can score, and the share of that which is names."""
+
+    query: tantivy.Query | None
+    limit: float = 0.0
+    named: float = 0.0
 
 
 class LexicalIndex:
@@ -54,7 +69,7 @@ class LexicalIndex:
         spaces = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
         self._index.register_tokenizer(_TOKENIZER, spaces)
         self._index.config_reader(reload_policy="manual")
-        self._index.reload()
+        self.reload()
 
     @contextmanager
     def writing(self) -> Iterator[Callable[[Sequence[Change]], None]]:
@@ -79,28 +94,25 @@ class LexicalIndex:
     def reload(self) -> None:
         """See what has been committed, also by another process."""
         self._index.reload()
+        # Queries weigh terms by how rare they were: they are made anew.
+        self._asked = lru_cache(maxsize=_KEPT)(self._ask)
 
     def search(
-        self, text: str, top: int, documents: Collection[str] | None, also: Collection[str] = ()
+        self,
+        wanted: str | tuple[Senses, ...],
+        top: int,
+        documents: Collection[str] | None,
+        also: Collection[str] = (),
     ) -> LexicalHits:
         """Return up to ``top`` chunks, and those of ``also`` that match, by BM25.
 
         Equal scores are in the order of chunk ids. What may be a Chinese name in Latin letters
         is looked up by its sound too.
         """
-        counted = Counter(query_terms(text))
-        if not counted:
+        asked = self._asked(wanted)
+        if asked.query is None:
             return LexicalHits([], 0.0)
-        searcher = self._index.searcher()
-        heard = [self._heard(searcher, sound) for sound in _names(searcher, text)]
-        named = [one for one in heard if one is not None]
-        should = tantivy.Occur.Should
-        query = tantivy.Query.boolean_query(
-            [
-                *((should, self._boosted(term, count)) for term, count in counted.items()),
-                *((should, query) for query, _ in named),
-            ]
-        )
+        searcher, query = self._index.searcher(), asked.query
         found: dict[str, float] = {}
         if top:
             within = query if documents is None else _both(query, self._documents(documents))
@@ -109,17 +121,38 @@ class LexicalIndex:
             found |= _scored(searcher, _both(query, self._chunks(also)), len(also))
         ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
         hits = [Scored(chunk, score) for chunk, score in ranked]
+        return LexicalHits(hits, asked.limit * (_K1 + 1), asked.named)
+
+    def _ask(self, wanted: str | tuple[Senses, ...]) -> _Asked:
+        searcher = self._index.searcher()
+        if isinstance(wanted, str):
+            return self._ask_text(searcher, wanted)
+        meant = [self._meant(searcher, senses) for senses in wanted]
+        known = [one for one in meant if one is not None and one[1] >= _RARE_ENOUGH]
+        if not known:
+            return _Asked(None)
+        return _Asked(_any_of([query for query, _ in known]), sum(idf for _, idf in known))
+
+    def _ask_text(self, searcher: tantivy.Searcher, text: str) -> _Asked:
+        counted = Counter(query_terms(text))
+        if not counted:
+            return _Asked(None)
+        heard = [self._heard(searcher, sound) for sound in _names(searcher, text)]
+        named = [one for one in heard if one is not None]
+        written = [self._boosted(term, count) for term, count in counted.items()]
         names = sum(idf for _, idf in named)
         limit = _limit(searcher, counted, names)
-        return LexicalHits(hits, limit * (_K1 + 1), names / limit)
+        query = _any_of([*written, *(query for query, _ in named)])
+        return _Asked(query, limit, names / limit)
 
     def _documents(self, ids: Collection[str]) -> tantivy.Query:
         return tantivy.Query.term_set_query(self._schema, "document", [int(one, 16) for one in ids])
 
     def _chunks(self, ids: Collection[str]) -> tantivy.Query:
         # A hundred terms looked up cost a fifth of a set, which walks the whole dictionary.
-        terms = (tantivy.Query.term_query(self._schema, "chunk", int(one, 16)) for one in ids)
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, term) for term in terms])
+        return _any_of(
+            [tantivy.Query.term_query(self._schema, "chunk", int(one, 16)) for one in ids]
+        )
 
     def _write(
         self, writer: tantivy.IndexWriter, changes: Sequence[Change], written: set[int] | None
@@ -149,18 +182,51 @@ class LexicalIndex:
     def _heard(
         self, searcher: tantivy.Searcher, sound: Sound
     ) -> tuple[tantivy.Query, float] | None:
-        """Return a query for what sounds so, and its idf; None where nothing does.
-
-        All that sounds so counts as one term, as rare as all together: most of it is not meant.
-        """
+        """Return a query for what sounds so, and its idf; None where nothing does."""
         frequency = searcher.doc_freq
-        known = {one: count for one in sound.terms() if (count := frequency("terms", one))}
+        known: dict[Sense, list[int]] = {
+            (one,): [count] for one in sound.terms() if (count := frequency("terms", one))
+        }
+        return self._best_of(searcher, known)
+
+    def _meant(
+        self, searcher: tantivy.Searcher, senses: Senses
+    ) -> tuple[tantivy.Query, float] | None:
+        """Return a query for what a word may mean, and its idf; None where no chunk has that."""
+        counts = {sense: [_frequency(searcher, term) for term in sense] for sense in senses}
+        return self._best_of(searcher, {sense: one for sense, one in counts.items() if all(one)})
+
+    def _best_of(
+        self, searcher: tantivy.Searcher, known: Mapping[Sense, Sequence[int]]
+    ) -> tuple[tantivy.Query, float] | None:
+        """Return a query for the best of several senses, and its idf; None where there are none.
+
+        All of them count as one term, as rare as all together: most of them are not meant.
+
+        Args:
+            searcher: What is searched.
+            known: Sense → how many chunks hold each of its terms.
+        """
         if not known:
             return None
         total = searcher.num_docs
-        idf = _idf(total, sum(known.values()))
-        same = [self._boosted(one, idf / _idf(total, count)) for one, count in known.items()]
+        idf = _idf(total, sum(map(min, known.values())))
+        same = [
+            self._said(sense, idf / sum(_idf(total, count) for count in counts))
+            for sense, counts in known.items()
+        ]
         return tantivy.Query.disjunction_max_query(same), idf
+
+    def _said(self, sense: Sense, weight: float) -> tantivy.Query:
+        """Return a query for the terms of a sense, which scores what of them a chunk has."""
+        if len(sense) == 1:
+            return self._boosted(sense[0], weight)
+        return _any_of([self._boosted(term, weight) for term in sense])
+
+
+def _any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    """Return what matches any of the queries and scores their sum."""
+    return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
 def _both(query: tantivy.Query, allowed: tantivy.Query) -> tantivy.Query:

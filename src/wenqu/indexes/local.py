@@ -11,24 +11,25 @@ import asyncio
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from wenqu.errors import IndexMismatchError
+from wenqu.errors import IndexMismatchError, StoreError
 from wenqu.indexes.lexical import LexicalIndex
 from wenqu.indexes.vectors import VectorBatch, VectorIndex
 from wenqu.protocols import IndexState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from wenqu.protocols import Change, LexicalHits, Scored
+    from wenqu.protocols import Change, LexicalHits, Scored, Senses
 
 __all__ = ["LocalIndex", "LocalIndexes", "discard"]
 
@@ -78,6 +79,19 @@ def _ranked(hits: Iterable[Scored]) -> list[Scored]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
 
 
+@contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder, a full disk say, into an error with a hint."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        # tantivy says it in a ValueError: "An IO error occurred: …", or "… IoError(Os …)".
+        if isinstance(error, ValueError) and "ioerror" not in str(error).lower().replace(" ", ""):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise StoreError("error.index_folder", path=str(folder), reason=reason) from error
+
+
 def discard(folder: Path) -> None:
     """Delete an index; the database can always make it again."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -93,12 +107,14 @@ class LocalIndex:
 
     Raises:
         IndexMismatchError: It was made with another fingerprint, or is damaged: discard it.
+        StoreError: The folder cannot be made or looked into.
     """
 
     def __init__(self, folder: Path, fingerprint: str, dimension: int) -> None:
         self._folder = folder
         self._writing = asyncio.Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        with _folder_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         # Taken in one thread and given back in another, so it must not be bound to a thread.
         self._process_lock = FileLock(folder / "write.lock", thread_local=False)
         wanted = _Manifest(fingerprint=fingerprint, dimension=dimension)
@@ -123,19 +139,20 @@ class LocalIndex:
             await self._lock_out_processes()
             try:
                 self._follow_other_process()
-                await self._apply(batches, anew=anew)
+                with _folder_errors(self._folder):
+                    await self._apply(batches, anew=anew)
             finally:
                 self._process_lock.release()
 
     async def lexical(
         self,
-        text: str,
+        wanted: str | tuple[Senses, ...],
         top: int,
         documents: Collection[str] | None = None,
         also: Collection[str] = (),
     ) -> LexicalHits:
         """See the protocol."""
-        return await asyncio.to_thread(self._parts.lexical.search, text, top, documents, also)
+        return await asyncio.to_thread(self._parts.lexical.search, wanted, top, documents, also)
 
     async def dense(
         self,
@@ -274,6 +291,7 @@ class LocalIndexes:
 
         Raises:
             IndexMismatchError: It was made with another fingerprint, or is damaged.
+            StoreError: The folder cannot be made or looked into.
         """
         return LocalIndex(self._folder / str(kb), self._fingerprint, self._dimension)
 

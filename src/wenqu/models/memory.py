@@ -15,6 +15,16 @@ _EASY = 0.8
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
+_CONTAINER_FILES = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+"""Of the kernel's second version of control groups, and of its first: limit, use, and its parts."""
 
 
 def cores() -> int:
@@ -53,11 +63,13 @@ def fit(needed: int, free: int | None) -> Fit:
 
 def _left(cgroup: Path) -> int | None:
     """Return what a container may still take; cached files of its own could be given back."""
-    try:
-        limit = int((cgroup / "memory.max").read_text("ascii"))
-        used = int((cgroup / "memory.current").read_text("ascii"))
-        stat = (cgroup / "memory.stat").read_text("ascii").splitlines()
-    except (OSError, ValueError):
-        return None  # none is set ("max"), or there is no such thing here
-    cached = sum(int(line.split()[1]) for line in stat if line.startswith("inactive_file "))
-    return max(limit - used + cached, 0)
+    for limit, used, stat, cached in _CONTAINER_FILES:
+        try:
+            most = int((cgroup / limit).read_text("ascii"))
+            taken = int((cgroup / used).read_text("ascii"))
+            lines = (cgroup / stat).read_text("ascii").splitlines()
+        except (OSError, ValueError):
+            continue  # none is set ("max"), or there is no such thing here
+        files = sum(int(line.split()[1]) for line in lines if line.startswith(f"{cached} "))
+        return max(most - taken + files, 0)
+    return None

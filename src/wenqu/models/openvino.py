@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-__all__ = ["OpenVinoEngine", "computes_in_bfloat16"]
+__all__ = ["OpenVinoEngine"]
 
 
-def computes_in_bfloat16() -> bool:
+def _computes_in_bfloat16() -> bool:
     """Say whether OpenVINO is there and the CPU has bfloat16 arithmetic."""
     try:
         import openvino
@@ -45,7 +45,7 @@ class OpenVinoEngine:
     """Lengths are padded to multiples of this: every new shape costs a compilation."""
 
     def __init__(self, blob: Blob, threads: int) -> None:
-        self._half = computes_in_bfloat16()
+        self._half = _computes_in_bfloat16()
         try:
             import openvino
 

@@ -3,6 +3,11 @@
 A request is sent again only where that is safe and helps: the connection was refused or closed
 before anything came, or the server said that it is too busy (429, 502, 503, 504); after the time
 that it asks for, else after a growing time with jitter. Once a piece has come nothing is repeated.
+A server that refuses some of many is asked less at a time from then on (``throttle``).
+
+Whoever waits for a first piece may be waiting in the server's own queue. So the time for it counts
+from the last sign of life in an answer that was asked for earlier, or hardly later: as long as
+those get on, it is not the server that is slow. They are so many and no more, so the wait ends.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -17,9 +23,11 @@ import httpx
 
 from wenqu.errors import ChatError
 from wenqu.models.lanes import Lanes
+from wenqu.models.throttle import AT_SERVER, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from wenqu.types import Message
 
@@ -31,6 +39,7 @@ _REASON_CHARACTERS = 300
 _LONGEST_LINE = 1 << 20
 _END_S = 0.05
 _THINK_OPEN, _THINK_CLOSE = "<think>", "</think>"
+_ASKED = "wenqu.asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,60 @@ class Patience:
     def timeouts(self) -> httpx.Timeout:
         """What the HTTP client may wait for at the most."""
         longest = max(self.first_s, self.next_s)
-        return httpx.Timeout(longest, connect=min(self.connect_s, longest))
+        # Reading has limits of its own, which this one knows nothing of.
+        return httpx.Timeout(longest, connect=min(self.connect_s, longest), read=None)
+
+
+class _Life:
+    """When an answer's request was sent to the server, and when it was last heard of."""
+
+    def __init__(self) -> None:
+        self.sent = math.inf
+        self.heard = asyncio.get_running_loop().time()
+
+
+class _Asked:
+    """An answer that is asked for, among those of the same server in ``lives``."""
+
+    def __init__(self, lives: list[_Life]) -> None:
+        self.life = _Life()
+        self._lives = lives
+
+    def at_server(self, there: bool) -> None:  # noqa: FBT001  # what ``throttle.AT_SERVER`` is told
+        """Note that the request goes to the server now, or that it was refused and waits again."""
+        now = self.life.heard = asyncio.get_running_loop().time()
+        self.life.sent = now if there else math.inf
+        if self.life not in self._lives:
+            self._lives.append(self.life)
+
+    @contextlib.asynccontextmanager
+    async def waiting(self, seconds: float) -> AsyncGenerator[None]:
+        """Give the block ``seconds`` from the last sign of life in those it may have to wait for.
+
+        Not every server keeps the order exactly: who asked a little later may come first.
+
+        Raises:
+            TimeoutError: They have passed.
+        """
+        loop = asyncio.get_running_loop()
+        watch: asyncio.TimerHandle | None = None
+        async with asyncio.timeout(None) as limit:
+
+            def look() -> None:
+                nonlocal watch
+                first = (one for one in self._lives if one.sent <= self.life.sent + seconds)
+                due = max(one.heard for one in (self.life, *first)) + seconds
+                if due > loop.time():
+                    watch = loop.call_at(due, look)
+                else:
+                    limit.reschedule(loop.time())
+
+            look()
+            try:
+                yield
+            finally:
+                if watch is not None:
+                    watch.cancel()
 
 
 class Wire:
@@ -80,10 +142,11 @@ class Wire:
         self._url = url
         self._model = model
         self._patience = patience
+        self._lives: list[_Life] = []
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=patience.timeouts,
-            transport=_retrying(transport or Lanes(), patience),
+            transport=_retrying(Throttle(transport or Lanes()), patience),
         )
 
     @property
@@ -98,16 +161,29 @@ class Wire:
         Raises:
             ChatError: The server cannot be reached, or does not begin in time.
         """
+        asked = _Asked(self._remembered())
         try:
-            request = self._client.build_request("POST", self._url, json=body)
-            async with asyncio.timeout(self._patience.first_s + self._patience.busy_s):
-                return await self._client.send(request, stream=True)
+            request = self._client.build_request(
+                "POST", self._url, json=body, extensions={AT_SERVER: asked.at_server}
+            )
+            async with asked.waiting(self._patience.first_s + self._patience.busy_s):
+                response = await self._client.send(request, stream=True)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise self._timed_out(error, self._patience.first_s) from None
         except (httpx.TransportError, httpx.InvalidURL, httpx.ProtocolError) as error:
             raise ChatError(
                 "error.chat_unreachable", url=self.shown_url, reason=str(error) or repr(error)
             ) from None
+        asked.life.heard = asyncio.get_running_loop().time()
+        response.extensions[_ASKED] = asked
+        return response
+
+    def _remembered(self) -> list[_Life]:
+        """Return the answers that were heard of so lately that another may wait for them."""
+        longest = self._patience.first_s + self._patience.busy_s
+        since = asyncio.get_running_loop().time() - longest
+        self._lives[:] = (life for life in self._lives if life.heard >= since)
+        return self._lives
 
     async def fetch(self, url: str) -> bytes:
         """Return the content of another page of the same server, with the same key.
@@ -159,11 +235,11 @@ class Wire:
         Raises:
             ChatError: The server is silent too long, or breaks off.
         """
-        patience = self._patience
+        asked: _Asked = response.extensions[_ASKED]
         reads = cast("AsyncGenerator[bytes]", response.aiter_bytes())
         rest = b""
         while True:
-            data = await self._read(reads, patience.next_s if begun() else patience.first_s)
+            data = await self._read(reads, asked, begun=begun())
             if data is None:
                 break
             *lines, rest = (rest + data).split(b"\n")
@@ -190,9 +266,10 @@ class Wire:
         Raises:
             ChatError: The server is silent too long, or breaks off.
         """
+        asked: _Asked = response.extensions[_ASKED]
         reads = cast("AsyncGenerator[bytes]", response.aiter_bytes())
         whole = b""
-        while (data := await self._read(reads, self._patience.first_s)) is not None:
+        while (data := await self._read(reads, asked, begun=False)) is not None:
             whole += data
         return whole
 
@@ -208,14 +285,22 @@ class Wire:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _read(self, reads: AsyncGenerator[bytes], seconds: float) -> bytes | None:
+    async def _read(
+        self, reads: AsyncGenerator[bytes], asked: _Asked, *, begun: bool
+    ) -> bytes | None:
+        seconds = self._patience.next_s if begun else self._patience.first_s
+        limit: AbstractAsyncContextManager[object] = (
+            asyncio.timeout(seconds) if begun else asked.waiting(seconds)
+        )
         try:
-            async with asyncio.timeout(seconds):
-                return await anext(reads, None)
+            async with limit:
+                data = await anext(reads, None)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise self._timed_out(error, seconds) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise self.broken(str(error) or repr(error)) from None
+        asked.life.heard = asyncio.get_running_loop().time()
+        return data
 
     def _timed_out(self, error: Exception, seconds: float) -> ChatError:
         if isinstance(error, httpx.ConnectTimeout):

@@ -68,12 +68,13 @@ class Answerer:
         gate: Decides before the model speaks; None answers everything.
         max_tokens: Longest answer, in the model's tokens.
         evidence_tokens: Size of the evidence; None takes what the model says it reads in good time.
-        first_token_s: Seconds until the first word, loading included, before quoting instead.
+        first_token_s: Seconds until the first word, loading included, before quoting instead;
+            None leaves it to the model when to give up.
         slot: Gives the model's turn to write: what waits there for others is not the model's delay.
         strict: Leaves sentences out of the final text that the evidence does not bear out; where
             none is left, there is no evidence.
-        typical: The mean vector of questions in each language, as the embedder gives them: checks
-            answers from evidence in another language.
+        typical: The mean vector of questions in each language, as the embedder gives them: chooses
+            evidence in another language and checks answers from it.
     """
 
     def __init__(  # noqa: PLR0913  # one parameter a part or setting
@@ -84,7 +85,7 @@ class Answerer:
         gate: Gate | None = decide,
         max_tokens: int = 400,
         evidence_tokens: int | None = None,
-        first_token_s: float = 120.0,
+        first_token_s: float | None = 120.0,
         slot: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
         strict: bool = False,
         typical: Mapping[Language, Vector] = MappingProxyType({}),
@@ -126,7 +127,9 @@ class Answerer:
             return
         with work.stage("evidence") as detail:
             hits = await with_sections(search.hits, chunks_of) if chunks_of else search.hits
-            selection = await select(question, hits, self._embedder, self._evidence_tokens)
+            selection = await select(
+                question, hits, self._embedder, self._evidence_tokens, typical=self._typical
+            )
             detail["sentences"] = len(selection.sentences)
             if selection.orders:
                 detail["orders_left_out"] = selection.orders
@@ -204,7 +207,7 @@ class Answerer:
                 else:
                     work.text += links.feed(markers.finish()) + links.finish()
         except (ModelError, TimeoutError) as error:
-            work.failed = str(error) or f"{self._first_token_s:g} s"
+            work.failed = str(error) or f"{self._first_token_s or 0:g} s"
         finally:
             work.end_writing()
         if shown < len(work.text) and not abstains(work.text):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from wenqu.text.fusion import coverage, fuse, merge, rrf
+from wenqu.errors import ModelError
+from wenqu.protocols import LexicalHits
+from wenqu.text.fusion import NOT_TRANSLATED, Translated, coverage, fuse, merge, rrf
 from wenqu.text.language import detect
 from wenqu.types import Origin
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wenqu.pipeline.stopwatch import Stopwatch
-    from wenqu.protocols import Embedder, Index, LexicalHits, Scored
+    from wenqu.protocols import Dictionary, Embedder, Index, Scored, Senses
     from wenqu.types import Language, Query
 
     Vector = NDArray[np.float32]
@@ -42,6 +44,7 @@ language after it: so it counts less by coverage, and nothing beside another lan
 """
 _IMAGINED = 0.5
 """What an imagined passage counts in the vector that is looked up, beside the question's own 1."""
+_NOTHING = LexicalHits((), 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +61,23 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one wording of the question found on each side, and what was looked for."""
+    """What one wording of the question found on each side, and what was looked for.
+
+    ``senses`` are its words in the other language, ``translated`` what has them; both are empty
+    where all that is near is in the question's language.
+    """
 
     text: str
     language: Language
     vector: Vector
     words: LexicalHits
     meaning: Sequence[Scored]
+    senses: tuple[Senses, ...]
+    translated: LexicalHits
 
-    @property
-    def sides(self) -> tuple[Sequence[Scored], Sequence[Scored]]:
-        """Lexical and dense hits."""
-        return self.words.hits, self.meaning
+    def foreign(self, hits: Sequence[Scored]) -> set[str]:
+        """Return those of ``hits`` that are in another language than the question."""
+        return {hit.chunk_id for hit in hits if hit.language not in {self.language, None}}
 
 
 class _Joined(NamedTuple):
@@ -90,6 +98,7 @@ class Finder:
         lexical_weight: Share of the lexical score in the fused one, 0 … 1.
         fusion: How both sides are joined.
         typical: The mean vector of questions in each language, as the embedder gives them.
+        dictionary: Says a question's words in the other language.
     """
 
     embedder: Embedder
@@ -97,6 +106,7 @@ class Finder:
     lexical_weight: float
     fusion: Fusion = "weighted"
     typical: Mapping[Language, Vector] = field(default_factory=lambda: MappingProxyType({}))
+    dictionary: Dictionary | None = None
 
     async def find(
         self,
@@ -164,33 +174,48 @@ class Finder:
                 return await index.lexical(text, self.per_side, documents)
 
         words, meaning = await asyncio.gather(by_words(), by_meaning())
-        return _Found(text, language, vector, words, meaning)
+        found = _Found(text, language, vector, words, meaning, (), _NOTHING)
+        if self.dictionary is None or self.fusion == "rrf" or not found.foreign(meaning):
+            return found
+        try:
+            with watch.stage("translated"):
+                senses = await asyncio.to_thread(self.dictionary.translate, text)
+                translated = await index.lexical(senses, self.per_side, documents)
+        except ModelError as error:
+            watch.skip("translated", str(error))
+            return found
+        return replace(found, senses=senses, translated=translated)
 
     async def _joined(self, index: Index, found: _Found, question: Vector) -> _Joined:
         """Join what one wording found on each side."""
-        lexical, dense = ({hit.chunk_id: hit.score for hit in hits} for hits in found.sides)
+        lexical, dense, translated = (
+            {hit.chunk_id: hit.score for hit in hits}
+            for hits in (found.words.hits, found.meaning, found.translated.hits)
+        )
+        every = lexical.keys() | dense.keys() | translated.keys()
         # What one side found is scored by the other too: fusion compares like with like.
-        more_words, more_meaning, near = await asyncio.gather(
-            index.lexical(found.text, 0, also=dense.keys() - lexical.keys()),
-            index.dense(found.vector, 0, also=lexical.keys() - dense.keys(), level=True),
-            index.dense(question, 0, also=lexical.keys() | dense.keys()),
+        more_words, more_translated, more_meaning, near = await asyncio.gather(
+            index.lexical(found.text, 0, also=every - lexical.keys()),
+            index.lexical(found.senses, 0, also=every - translated.keys()),
+            index.dense(found.vector, 0, also=every - dense.keys(), level=True),
+            index.dense(question, 0, also=every),
         )
         plain = {hit.chunk_id: hit.score for hit in near}
         lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
+        translated |= {hit.chunk_id: hit.score for hit in more_translated.hits}
         dense |= {hit.chunk_id: hit.score for hit in more_meaning}
         if self.fusion == "rrf":
             fused = rrf(lexical, dense, lexical_weight=self.lexical_weight)
             return _Joined(lexical, plain, fused)
-        own = {found.language, None}
-        foreign = {
-            hit.chunk_id for hit in (*found.meaning, *more_meaning) if hit.language not in own
-        }
-        fused = self._weighted(lexical, dense, found.words, foreign)
+        foreign = found.foreign((*found.meaning, *more_meaning))
+        translated = {one: score for one, score in translated.items() if one in foreign}
+        in_their_words = Translated(translated, found.translated.limit)
+        fused = self._weighted(lexical, dense, found.words, foreign, in_their_words)
         share = 0.0 if foreign else _FEEDBACK * coverage(lexical, found.words.limit)
         if share:
             like = await self._like_the_first(index, fused)
             dense = {one: score + share * like[one] for one, score in dense.items()}
-            fused = self._weighted(lexical, dense, found.words, foreign)
+            fused = self._weighted(lexical, dense, found.words)
         return _Joined(lexical, plain, fused)
 
     def _weighted(
@@ -198,7 +223,8 @@ class Finder:
         lexical: Mapping[str, float],
         dense: Mapping[str, float],
         words: LexicalHits,
-        foreign: Collection[str],
+        foreign: Collection[str] = (),
+        translated: Translated = NOT_TRANSLATED,
     ) -> dict[str, float]:
         return fuse(
             lexical,
@@ -207,6 +233,7 @@ class Finder:
             lexical_limit=words.limit,
             foreign=foreign,
             named=words.named,
+            translated=translated,
         )
 
     async def _like_the_first(

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from wenqu.protocols import ChatModel, ConversationStore
     from wenqu.types import AnswerEvent, Conversation
 
-__all__ = ["Converser", "Summariser", "history", "turn_id"]
+__all__ = ["Converser", "Summariser", "history"]
 
 _ID_BYTES = 8
 _SUMMARY_TOKENS = 250
 _log = logging.getLogger("wenqu.converse")
 
 
-def turn_id() -> str:
+def _turn_id() -> str:
     """Return an id that no other turn has."""
     return secrets.token_hex(_ID_BYTES)
 
@@ -123,9 +123,9 @@ class Converser:
 
 def _turn(question: str, parent: str | None, answer: Answer | None, said: str, how: str) -> Turn:
     if answer is None:
-        return Turn(id=turn_id(), question=question, answer=said, outcome=how, parent=parent)
+        return Turn(id=_turn_id(), question=question, answer=said, outcome=how, parent=parent)
     return Turn(
-        id=turn_id(),
+        id=_turn_id(),
         question=question,
         answer=answer.text,
         outcome=answer.outcome.value,

@@ -37,20 +37,24 @@ _TELLING = re.compile(
 
 @dataclass(frozen=True)
 class _Print:
-    """What two hits are compared by: the tokens of title and headings, and those of the text."""
+    """What two hits under one title and headings are compared by; made when it is wanted."""
 
-    place: str
-    tokens: Sequence[str]
+    hit: Hit
 
     @cached_property
-    def text(self) -> str:
-        """The tokens of the text in a row."""
-        return " ".join(self.tokens)
+    def tokens(self) -> Sequence[str]:
+        """The tokens of the text."""
+        chunk = self.hit.chunk
+        return _TOKEN.findall(fold(f"{chunk.header}\n{chunk.text}"))
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
         """The neighbouring tokens of the text; rarely looked at, and dear."""
         return frozenset(pairwise(self.tokens))
+
+    def says(self, other: _Print) -> bool:
+        """Tell whether both say the same."""
+        return (bool(self.tokens) and self.tokens == other.tokens) or _alike(self, other)
 
 
 def collapsed(hits: Sequence[Hit], top: int) -> tuple[list[Hit], int]:
@@ -65,19 +69,16 @@ def collapsed(hits: Sequence[Hit], top: int) -> tuple[list[Hit], int]:
         The hits, and how many were left out among those looked at.
     """
     kept: list[Hit] = []
-    prints: list[_Print] = []
-    said: set[tuple[str, str]] = set()
+    prints: dict[str, list[_Print]] = {}
     left_out = 0
     for hit in hits:
         if len(kept) >= top:
             break
-        one = _print(hit)
-        same = bool(one.text) and (one.place, one.text) in said
-        if same or any(_alike(one, other) for other in prints):
+        one, others = _Print(hit), prints.setdefault(_place(hit), [])
+        if any(one.says(other) for other in others):
             left_out += 1
             continue
-        said.add((one.place, one.text))
-        prints.append(one)
+        others.append(one)
         kept.append(hit)
     return kept, left_out
 
@@ -120,17 +121,15 @@ def diversified(
     return chosen
 
 
-def _print(hit: Hit) -> _Print:
-    chunk, document = hit.chunk, hit.document
+def _place(hit: Hit) -> str:
+    """Return the tokens of a hit's title and headings."""
+    document = hit.document
     stem = PurePosixPath(document.source.replace("\\", "/")).stem
     title = "" if document.title.rpartition("/")[2] == stem else document.title
-    place = " ".join(_TOKEN.findall(fold("\n".join((title, *chunk.heading)))))
-    return _Print(place, _TOKEN.findall(fold(f"{chunk.header}\n{chunk.text}")))
+    return " ".join(_TOKEN.findall(fold("\n".join((title, *hit.chunk.heading)))))
 
 
 def _alike(one: _Print, other: _Print) -> bool:
-    if one.place != other.place:
-        return False
     small, large = sorted((len(one.pairs), len(other.pairs)))
     if small < _LEAST_PAIRS or small < _ALIKE * large:
         return False

@@ -11,12 +11,15 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wenqu.pipeline.levels import levelled, shared_by
 from wenqu.text.asking import without_questions
 from wenqu.text.injection import asks_about_orders, telling
+from wenqu.text.language import detect
 from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
 from wenqu.text.tokenize import terms
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wenqu.pipeline.levels import Vector
     from wenqu.protocols import Embedder
-    from wenqu.types import Chunk, Hit
+    from wenqu.types import Chunk, Hit, Language
 
 __all__ = ["DEFAULT_WEIGHTS", "EvidenceSentence", "Selection", "Weights", "select"]
 
@@ -54,6 +58,7 @@ _TABLE = re.compile(  # header rows, then the others
 _HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
 
 _USUAL_TOKENS = 40
+_GUESS = 0.85  # of the best share of words, for a sentence in another language: see text.fusion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class Selection:
 class _Unit:
     rank: int
     document: str
+    language: Language
     position: int  # among the units of its chunk
     span: Span  # of the document
     text: str
@@ -131,6 +137,7 @@ async def select(
     embedder: Embedder,
     max_tokens: int,
     weights: Weights = DEFAULT_WEIGHTS,
+    typical: Mapping[Language, Vector] = MappingProxyType({}),
 ) -> Selection:
     """Return the evidence for ``question`` in at most ``max_tokens`` of the embedder's tokens.
 
@@ -142,6 +149,8 @@ async def select(
         embedder: Embeds the question and up to ``MAX_SENTENCES`` sentences.
         max_tokens: Size of the evidence; the titles that a prompt adds are counted in.
         weights: What makes a sentence a good one.
+        typical: The mean vector of questions in each language, as the embedder gives them: what
+            languages are compared without where a hit is not of the question's.
 
     Raises:
         ModelError: The embedder cannot be run.
@@ -155,7 +164,8 @@ async def select(
         return Selection(orders=orders)
     asked = await embedder.embed([question], "query")
     vectors = await embedder.embed([unit.told for unit in units], "passage")
-    scores = _scores(question, units, vectors @ asked[0], weights)
+    likeness = _meaning_of(detect(question), units, asked[0], vectors, typical)
+    scores = _scores(question, units, likeness, weights)
     picked = _pick(units, _with_neighbours(units, scores, weights.neighbour), max_tokens)
     return replace(_selection(chosen, units, scores, vectors, picked), orders=orders)
 
@@ -214,6 +224,7 @@ def _units(rank: int, hit: Hit, embedder: Embedder) -> list[_Unit]:
             _Unit(
                 rank=rank,
                 document=chunk.document_id,
+                language=hit.document.language,
                 position=position,
                 span=Span(start=span.start + chunk.start, end=span.end + chunk.start),
                 text=text,
@@ -287,6 +298,28 @@ def _is_heading(text: str, span: Span, hit: Hit) -> bool:
     return bare in hit.chunk.heading or bare == hit.document.title
 
 
+def _meaning_of(
+    language: Language,
+    units: Sequence[_Unit],
+    asked: Vector,
+    vectors: NDArray[np.float32],
+    typical: Mapping[Language, Vector],
+) -> NDArray[np.float32]:
+    """Return how near each unit is in meaning; where languages differ, without what each shares.
+
+    An embedder puts texts of one language near each other whatever they say.
+    """
+    own = np.array([unit.language for unit in units])
+    if language not in typical or (own == language).all():
+        return np.asarray(vectors @ asked, np.float32)
+    level = levelled(asked, typical[language])
+    likeness = np.zeros(len(units), np.float32)
+    for one in {unit.language for unit in units}:
+        rows = vectors[own == one]
+        likeness[own == one] = levelled(rows, shared_by(rows, typical.get(one))) @ level
+    return likeness
+
+
 def _scores(
     question: str, units: Sequence[_Unit], likeness: NDArray[np.float32], weights: Weights
 ) -> NDArray[np.float64]:
@@ -296,6 +329,10 @@ def _scores(
     meaning = (meaning - meaning.min()) / spread if spread else np.ones(len(units))
     ranks = np.array([1 / (1 + unit.rank) for unit in units])
     words = _covered(question, units, weights.length)
+    # One in another language cannot have the words: that it has none says nothing against it.
+    language = detect(question)
+    foreign = np.array([unit.language != language for unit in units])
+    words = np.where(foreign, np.maximum(words, _GUESS * words.max() * meaning), words)
     asked = frozenset(terms(question))
     told = np.array([1.0 if unit.terms - asked else weights.restated for unit in units])
     itself = (1 - weights.words) * meaning + weights.words * words

@@ -79,7 +79,7 @@ async def gather(
 
 
 async def _all(
-    here: Sequence[SourceFile],
+    here: Sequence[SourceFile | MissedFile],
     fetched: Sequence[AsyncGenerator[SourceFile | MissedFile, None]],
 ) -> AsyncGenerator[SourceFile | MissedFile, None]:
     for file in here:
@@ -121,6 +121,9 @@ async def _checked_out(
             files = await asyncio.to_thread(discover, wanted, ignore)
             on_found(len(files))
             for file in files:
+                if isinstance(file, MissedFile):
+                    yield file
+                    continue
                 below = file.path.relative_to(folder).as_posix()
                 yield SourceFile(path=file.path, source=f"{root}/{below}")
     except SourceError as error:

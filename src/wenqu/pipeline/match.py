@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wenqu.pipeline.levels import levelled, shared_by
 from wenqu.text import citations as cite
 from wenqu.text.asking import asks, without_questions
 from wenqu.text.facts import Known, altered, facts, lists_as_many
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
-__all__ = ["SUPPORTED", "Match", "claimed_in", "levelled", "matches_of", "sources_of"]
+__all__ = ["SUPPORTED", "Match", "claimed_in", "matches_of", "sources_of"]
 
 SUPPORTED = 0.5
 """Probability from which a source bears a sentence out."""
@@ -87,21 +88,10 @@ def sources_of(selection: Selection, typical: Mapping[Language, Vector]) -> dict
     for language in {source.language for source in sources.values()}:
         same = {m: source for m, source in sources.items() if source.language == language}
         own = np.concatenate([source.vectors[:, 0] for source in same.values()])
-        mean = _mean(own[own.any(axis=1)], typical.get(language))
+        mean = shared_by(own[own.any(axis=1)], typical.get(language))
         for marker, source in same.items():
             sources[marker] = replace(source, levelled=levelled(source.vectors, mean))
     return sources
-
-
-def levelled(vectors: NDArray[np.float32], mean: Vector) -> NDArray[np.float32]:
-    """Return vectors without what they share with all of their language, at length 1.
-
-    Most of what an embedder says of a sentence is which language it is in, and what it is about;
-    only the rest tells, across languages, whether another says the same. Zeros stay zeros.
-    """
-    rest = np.where(vectors.any(axis=-1, keepdims=True), vectors - mean, 0)
-    lengths = np.linalg.norm(rest, axis=-1, keepdims=True)
-    return np.asarray(rest / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def claimed_in(said: str, question: str) -> tuple[Fact, ...]:
@@ -209,15 +199,6 @@ class _Nearest:
     likeness: float  # the best cosine of the source
     shared: float  # share of the answer's words in it
     total: float
-
-
-def _mean(own: NDArray[np.float32], typical: Vector | None) -> NDArray[np.float32]:
-    """Return what sentences of evidence share; a typical question counts as one of them.
-
-    So a sentence that is alone is not its own mean.
-    """
-    total = own.sum(axis=0) if typical is None else own.sum(axis=0) + typical
-    return np.asarray(total / (len(own) + 1), np.float32)
 
 
 def _nearest(

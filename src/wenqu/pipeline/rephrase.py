@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from wenqu.protocols import ChatModel
     from wenqu.types import Message
 
-__all__ = ["MAX_WORDINGS", "Rephraser"]
+__all__ = ["Rephraser"]
 
-MAX_WORDINGS = 4
+_MAX_WORDINGS = 4
 
 _LONGEST = 400
 """Characters beyond which a question is taken to say what it is about."""
@@ -117,7 +117,7 @@ class Rephraser:
         self, chat: ChatModel, text: str, how: AskOptions, watch: Stopwatch
     ) -> prompts.Expansion:
         language = prompts.language_of(text, how.history)
-        count = min(how.wordings, MAX_WORDINGS)
+        count = min(how.wordings, _MAX_WORDINGS)
         prompt = prompts.expand_prompt(text, language, wordings=count, imagine=how.imagine)
         tokens = count * _WORDING_TOKENS + how.imagine * _PASSAGE_TOKENS
         lines: list[str] = []

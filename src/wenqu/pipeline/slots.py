@@ -45,11 +45,6 @@ class FairQueue:
         self._lasting_s = _GUESS_S
 
     @property
-    def slots(self) -> int:
-        """Answers that are written at the same time."""
-        return self._slots
-
-    @property
     def ahead(self) -> int:
         """How many would be answered before one who asks now."""
         return self._places
@@ -91,30 +86,32 @@ class FairQueue:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._pass_on()  # it came just as its owner left
-            else:
+            if turn.cancelled():
                 self._leave(who, turn)
+            else:
+                self._pass_on()  # it came just as its owner left
             raise
 
     def _leave(self, who: str, turn: asyncio.Future[None]) -> None:
-        own = self._waiting[who]
-        own.remove(turn)
-        if not own:
-            del self._waiting[who]
+        own = self._waiting.get(who, deque())
+        if turn in own:  # unless it was passed over meanwhile
+            own.remove(turn)
+            if not own:
+                del self._waiting[who]
 
     def _pass_on(self) -> None:
         """Give the slot that became free to the next in turn."""
-        if not self._waiting:
-            self._free += 1
-            return
-        who, own = next(iter(self._waiting.items()))
-        turn = own.popleft()
-        if own:
-            self._waiting.move_to_end(who)
-        else:
-            del self._waiting[who]
-        turn.set_result(None)
+        while self._waiting:
+            who, own = next(iter(self._waiting.items()))
+            turn = own.popleft()
+            if own:
+                self._waiting.move_to_end(who)
+            else:
+                del self._waiting[who]
+            if not turn.cancelled():  # its owner is leaving at this very moment
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 class Place:

@@ -7,9 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wenqu.pipeline.match import SUPPORTED, claimed_in, matches_of, sources_of
+from wenqu.pipeline.rows import by_rows
 from wenqu.text import citations as cite
 from wenqu.text.abstention import says_nothing_is_known
 from wenqu.text.asking import asks
+from wenqu.text.language import detect
 from wenqu.text.tokenize import terms
 from wenqu.types import CheckedSentence, Citation, Span
 
@@ -132,6 +134,8 @@ async def verify(
     ]
     claims: dict[int, _Claim] = {}
     if claiming:
+        spoken = {detect(parts[at].text) for at in claiming}
+        selection = await by_rows(selection, spoken, embedder)
         meant = [_meant(parts[at].text, question) for at in claiming]
         vectors = await embedder.embed(meant, "query")
         sources = sources_of(selection, typical)

@@ -14,9 +14,12 @@ from wenqu.protocols._indexes import (
     IndexState,
     LexicalHits,
     Scored,
+    Sense,
+    Senses,
 )
 from wenqu.protocols._models import (
     ChatModel,
+    Dictionary,
     Embedder,
     Reranker,
 )
@@ -55,6 +58,7 @@ __all__ = [
     "ChangeLog",
     "ChatModel",
     "ConversationStore",
+    "Dictionary",
     "DocumentStore",
     "Embedder",
     "Entry",
@@ -71,6 +75,8 @@ __all__ = [
     "Room",
     "Sample",
     "Scored",
+    "Sense",
+    "Senses",
     "Sequences",
     "SourceFile",
     "StoredGate",

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     )
 
 
+Sense = tuple[str, ...]
+"""One way to say a word in another language: the terms that say it together."""
+Senses = tuple[Sense, ...]
+"""What a word of a question may be in another language."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One row of the change log with what an index needs to follow it.
@@ -84,14 +90,21 @@ class Index(Protocol):
 
     async def lexical(
         self,
-        text: str,
+        wanted: str | tuple[Senses, ...],
         top: int,
         documents: Collection[str] | None = None,
         also: Collection[str] = (),
     ) -> LexicalHits:
         """Return up to ``top`` chunks by BM25, best first, only of ``documents`` where given.
 
-        The chunks ``also`` that hold a term of ``text`` are scored too, wherever they rank.
+        The chunks ``also`` that hold a term of what is wanted are scored too, wherever they rank.
+
+        Args:
+            wanted: A text; or a text's words as another language says them: a word counts once by
+                its best sense, and is as rare as all its senses together.
+            top: How many chunks are wanted.
+            documents: Ids of the only documents to look in, where given.
+            also: Ids of more chunks to score.
         """
 
     async def dense(

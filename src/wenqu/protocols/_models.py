@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from wenqu.protocols._indexes import Senses
     from wenqu.types import (
         Hit,
         Message,
@@ -44,6 +45,13 @@ class Embedder(Protocol):
         Raises:
             ModelError: The model cannot be run.
         """
+
+
+class Dictionary(Protocol):
+    """Says the words of a question in the other language."""
+
+    def translate(self, question: str) -> tuple[Senses, ...]:
+        """Return what each word that it knows may be, in the question's order; quick."""
 
 
 class ChatModel(Protocol):

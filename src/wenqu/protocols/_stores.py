@@ -105,6 +105,9 @@ class KnowledgeBaseStore(Protocol):
             NotFoundError: There is none of that name.
         """
 
+    async def delete_empty(self, kb: int) -> bool:
+        """Delete it where no document is in it, and return whether that was so."""
+
 
 class DocumentStore(Protocol):
     """The documents of knowledge bases: the truth that indexes are made from."""

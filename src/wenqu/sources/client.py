@@ -16,7 +16,7 @@ from wenqu.sources.addresses import resolve
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["USER_AGENT", "Page", "WebClient", "checked_url"]
+__all__ = ["USER_AGENT", "Page", "WebClient", "checked_url", "web_client"]
 
 USER_AGENT = "wenqu"
 """What robots.txt calls us."""

@@ -59,7 +59,7 @@ class GitSource:
     def root(self, target: str) -> str:
         """Return what the sources of its files begin with, free of a name and a password."""
         url = target.removeprefix(_PREFIX).partition("#")[0]
-        return _SECRET.sub("//", url).rstrip("/")
+        return _shown(url).rstrip("/")
 
     @asynccontextmanager
     async def copy(self, target: str) -> AsyncIterator[tuple[Path, list[Path]]]:
@@ -97,7 +97,7 @@ def parse(target: str) -> Repository:
     folder = folder.strip("/")
     known = _SCP_LIKE.match(url) is not None or urlsplit(url).scheme in _SCHEMES
     if not known or url.startswith("-") or ".." in folder.split("/"):
-        raise SourceError("source.git_url", url=target)
+        raise SourceError("source.git_url", url=_shown(target))
     return Repository(url=url, folder=folder)
 
 
@@ -146,7 +146,7 @@ async def clone(
             _, complaint = await process.communicate()
     except TimeoutError as error:
         raise SourceError(
-            "source.timeout", url=_SECRET.sub("//", repository.url), timeout_s=f"{timeout_s:g}"
+            "source.timeout", url=_shown(repository.url), timeout_s=f"{timeout_s:g}"
         ) from error
     finally:
         if process.returncode is None:
@@ -155,16 +155,22 @@ async def clone(
             await process.wait()
     if process.returncode:
         lines = complaint.decode(errors="replace").strip().splitlines() or ["?"]
-        shown = _SECRET.sub("//", repository.url)
-        raise SourceError("source.failed", url=shown, reason=_SECRET.sub("//", lines[-1]))
+        raise SourceError("source.failed", url=_shown(repository.url), reason=_shown(lines[-1]))
     return _wanted(repository, into)
+
+
+def _shown(text: str) -> str:
+    """Return a text without the names and passwords of the addresses in it."""
+    return _SECRET.sub("//", text)
 
 
 def _wanted(repository: Repository, root: Path) -> list[Path]:
     if repository.folder:
         folder = root / repository.folder
         if not folder.is_dir():
-            raise SourceError("source.git_folder", url=repository.url, folder=repository.folder)
+            raise SourceError(
+                "source.git_folder", url=_shown(repository.url), folder=repository.folder
+            )
         return [folder]
     docs = [root / name for name in _DOCS if (root / name).is_dir()]
     if not docs:
@@ -176,7 +182,7 @@ async def _check_host(url: str, *, allow_private: bool) -> None:
     parts = urlsplit(url)
     if parts.scheme == "file":
         if not allow_private:
-            raise SourceError("source.private", host=url, address="file")
+            raise SourceError("source.private", host=_shown(url), address="file")
         return
     host = parts.hostname or url.partition("@")[2].partition(":")[0]
     await resolve(host, parts.port or _PORTS.get(parts.scheme, 22), allow_private=allow_private)

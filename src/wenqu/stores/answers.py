@@ -44,12 +44,13 @@ class DatabaseAnswers:
 
     async def get(self, name: str) -> AnswerRecord:
         """See the protocol."""
+        wanted = name.strip()
 
         def work(connection: Connection) -> AnswerRecord:
-            for meant in _meanings(name.strip()):
+            for meant in _meanings(wanted):
                 query = select(answers).where(meant).order_by(answers.c.number.desc()).limit(2)
                 found = connection.execute(query).all()
-                if len(found) == 1 or (found and name == _LAST):
+                if len(found) == 1 or (found and wanted == _LAST):
                     return _record(found[0])
                 if found:
                     raise NotFoundError("error.answer_ambiguous", name=name)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wenqu.errors import ConflictError, InputError, NotFoundError, StoreError
@@ -96,7 +96,9 @@ class DatabaseKnowledgeBases:
     async def id_of(self, name: str) -> int:
         """See the protocol."""
         query = select(knowledge_bases.c.id).where(knowledge_bases.c.name == _tidy(name))
-        found = await self._database.read(lambda connection: connection.scalar(query))
+        found = await self._database.remembered(
+            ("id", name), lambda connection: connection.scalar(query)
+        )
         if found is None:
             raise NotFoundError("error.kb_missing", name=name)
         return int(found)
@@ -132,6 +134,12 @@ class DatabaseKnowledgeBases:
 
         return await self._database.write(work)
 
+    async def delete_empty(self, kb: int) -> bool:
+        """See the protocol."""
+        filled = exists().where(documents.c.kb_id == kb)
+        query = delete(knowledge_bases).where(knowledge_bases.c.id == kb, ~filled)
+        return await self._database.write(lambda connection: connection.execute(query).rowcount > 0)
+
 
 def _tidy(name: str) -> str:
     """Return the form of a name that is stored; what cannot be in one becomes a question mark."""
@@ -150,7 +158,8 @@ def _select(connection: Connection, name: str | None) -> list[KnowledgeBase]:
             knowledge_bases.c.id,
             knowledge_bases.c.name,
             knowledge_bases.c.settings,
-            func.count(documents.c.id).label("documents"),
+            # Of columns that an index has: to read the table would be to read every text.
+            func.count(documents.c.kb_id).label("documents"),
             func.coalesce(func.sum(documents.c.chunk_count), 0).label("chunks"),
             func.coalesce(func.sum(documents.c.characters), 0).label("characters"),
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -12,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from wenqu.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from sqlalchemy.engine import URL
 
@@ -21,6 +23,8 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 60
+_DAMAGED = frozenset({"file is not a database", "database disk image is malformed"})
+"""What SQLite says of a file that no waiting, room or right will make good again."""
 _WRITERS_LOCK = 0x77656E7175
 """Any number that no other program takes: "wenqu" in ASCII."""
 
@@ -37,12 +41,15 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._shown_url = "the database"
+        self._remembered: dict[Hashable, object] = {}
+        self._remembered_at: int | None = None
         try:
             parsed = make_url(url)
             self._shown_url = parsed.render_as_string(hide_password=True)
             self._engine = _engine(parsed)
             self._writer = self._engine.execution_options(wenqu_writes=True)
             _upgrade(self._engine, self._writer)
+            self._commits = _Commits.of(self._engine)
         except (SQLAlchemyError, ArgumentError, ImportError, OSError) as error:
             raise self._error(error) from error
 
@@ -54,6 +61,29 @@ class Database:
         """
         return await asyncio.to_thread(self._run, self._engine.connect, work)
 
+    async def remembered(self, key: Hashable, work: Callable[[Connection], T | None]) -> T | None:
+        """Return what ``work`` returned for ``key`` last time, if nothing was committed since.
+
+        For the few small things that every question asks for: to run work takes longer than to
+        see that nothing changed. ``None`` is not remembered.
+
+        Raises:
+            StoreError: The database failed.
+        """
+        # Looked at before the work is run: what is committed meanwhile makes another number.
+        number = self._commits.number() if self._commits is not None else None
+        if number is None:
+            return await self.read(work)
+        if number != self._remembered_at:
+            self._remembered_at, self._remembered = number, {}
+        remembered = self._remembered
+        if key not in remembered:
+            found = await self.read(work)
+            if found is None:
+                return None
+            remembered[key] = found
+        return cast("T", remembered[key])
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a thread, in one transaction: committed when it returns.
 
@@ -64,6 +94,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._commits is not None:
+            self._commits.close()
         self._engine.dispose()
 
     def _run(self, connect: Callable[[], object], work: Callable[[Connection], T]) -> T:
@@ -75,7 +107,39 @@ class Database:
 
     def _error(self, error: Exception) -> StoreError:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        if reason in _DAMAGED:
+            return StoreError("error.store_damaged", reason=reason, url=self._shown_url)
         return StoreError("error.store", reason=reason, url=self._shown_url)
+
+
+class _Commits:
+    """Tells whether anyone has committed anything to a SQLite file, within some microseconds."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, engine: Engine) -> _Commits | None:
+        """Return one for the engine's database; None where that cannot be told so quickly."""
+        path = engine.url.database
+        if engine.dialect.name != "sqlite" or path is None or not Path(path).is_file():
+            return None
+        # Of its own, and never written by: SQLite counts what other connections commit.
+        return cls(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
+
+    def number(self) -> int | None:
+        """Return a number that is another after every commit; None where that fails."""
+        try:
+            with self._lock:
+                return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
 
 
 def _engine(url: URL) -> Engine:

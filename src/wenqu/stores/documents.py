@@ -103,7 +103,7 @@ class DatabaseDocuments:
         """See the protocol."""
         query = select(*INFO_COLUMNS).where(documents.c.kb_id == kb).order_by(documents.c.source)
         return await self._database.read(
-            lambda connection: [document_info(row) for row in connection.execute(query).mappings()]
+            lambda connection: [document_info(row) for row in connection.execute(query)]
         )
 
     async def document(self, kb: int, document_id: str) -> Document:
@@ -236,16 +236,17 @@ INFO_COLUMNS = (
 )
 
 
-def document_info(row: Mapping[Any, Any]) -> DocumentInfo:
+def document_info(row: Sequence[Any]) -> DocumentInfo:
     """Return the document that a row of ``INFO_COLUMNS`` describes."""
+    name, source, title, language, version, chunk_count, characters = row
     return DocumentInfo(
-        id=row["info_id"],
-        source=row["source"],
-        title=row["title"],
-        language=row["language"],
-        version=row["version"],
-        chunks=row["chunk_count"],
-        characters=row["characters"],
+        id=name,
+        source=source,
+        title=title,
+        language=language,
+        version=version,
+        chunks=chunk_count,
+        characters=characters,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ChatError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScriptedChat"]
 
+_LOOK_S = 0.002
+
 
 class ScriptedChat:
     """Replies from a script, piece by piece, and notes what was asked of it.
@@ -24,10 +27,12 @@ class ScriptedChat:
         piece_characters: Length of a piece.
         fail_after: Pieces after which it fails as a real model does; None never fails.
         delay_s: Seconds before each piece.
+        hold_at: Pieces after which every call waits until ``released`` is set; None never waits.
         evidence_tokens: What it says of itself.
 
     Attributes:
         prompts: The messages of each call.
+        released: Lets go on what ``hold_at`` holds; any thread may set it.
         stopped: Calls that were closed before their end.
         closed: Whether ``close`` was called.
     """
@@ -39,14 +44,17 @@ class ScriptedChat:
         piece_characters: int = 4,
         fail_after: int | None = None,
         delay_s: float = 0.0,
+        hold_at: int | None = None,
         evidence_tokens: int = 400,
     ) -> None:
         self._reply = reply
         self._piece_characters = piece_characters
         self._fail_after = fail_after
         self._delay_s = delay_s
+        self._hold_at = hold_at
         self._evidence_tokens = evidence_tokens
         self.prompts: list[list[Message]] = []
+        self.released = threading.Event()
         self.stopped = 0
         self.closed = False
 
@@ -80,6 +88,7 @@ class ScriptedChat:
         try:
             for number, piece in enumerate(pieces):
                 self._maybe_fail(number)
+                await self._maybe_hold(number)
                 await asyncio.sleep(self._delay_s)
                 yield piece
             self._maybe_fail(len(pieces))
@@ -99,3 +108,7 @@ class ScriptedChat:
     def _maybe_fail(self, number: int) -> None:
         if self._fail_after is not None and number >= self._fail_after:
             raise ChatError("error.chat_failed", url="scripted", reason="as the script says")
+
+    async def _maybe_hold(self, number: int) -> None:
+        while number == self._hold_at and not self.released.is_set():  # noqa: ASYNC110  # threads
+            await asyncio.sleep(_LOOK_S)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     Check = Callable[[AnswerStore, KnowledgeBaseStore], Coroutine[Any, Any, None]]
 
-__all__ = ["AnswerStoreContract", "answer_record"]
+__all__ = ["AnswerStoreContract"]
 
 
-def answer_record(name: str, kb: int | None = None, **data: object) -> AnswerRecord:
+def _answer_record(name: str, kb: int | None = None, **data: object) -> AnswerRecord:
     """Return a record to be kept; its question names it too."""
     return AnswerRecord(
         id=name,
@@ -50,7 +50,7 @@ class AnswerStoreContract:
     def test_a_record_comes_back_as_it_was_kept(self) -> None:
         async def check(answers: AnswerStore, bases: KnowledgeBaseStore) -> None:
             kb = (await bases.create("made")).id
-            await answers.put(answer_record("a1b2c3", kb, stages=[{"ms": 1.5, "detail": {}}]))
+            await answers.put(_answer_record("a1b2c3", kb, stages=[{"ms": 1.5, "detail": {}}]))
             found = await answers.get("a1b2c3")
             assert (found.kb, found.kb_name, found.question) == (kb, "made", "a1b2c3？")
             assert found.data["stages"] == [{"ms": 1.5, "detail": {}}]
@@ -60,13 +60,13 @@ class AnswerStoreContract:
 
         self._run(check)
 
-    @pytest.mark.parametrize("name", ["a1b2c3", "a1b", "2", "last"])
+    @pytest.mark.parametrize("name", ["a1b2c3", "a1b", "2", "last", " last "])
     def test_a_record_is_meant_by_its_id_its_beginning_its_number_or_as_the_last(
         self, name: str
     ) -> None:
         async def check(answers: AnswerStore, _: KnowledgeBaseStore) -> None:
-            await answers.put(answer_record("ffff00"))
-            await answers.put(answer_record("a1b2c3"))
+            await answers.put(_answer_record("ffff00"))
+            await answers.put(_answer_record("a1b2c3"))
             assert (await answers.get(name)).id == "a1b2c3"
 
         self._run(check)
@@ -74,8 +74,8 @@ class AnswerStoreContract:
     @pytest.mark.parametrize("name", ["abcd", "ff", "9", "", "%", "f_"])
     def test_a_name_that_means_none_or_several_is_refused(self, name: str) -> None:
         async def check(answers: AnswerStore, _: KnowledgeBaseStore) -> None:
-            await answers.put(answer_record("ffff00"))
-            await answers.put(answer_record("ffff01"))
+            await answers.put(_answer_record("ffff00"))
+            await answers.put(_answer_record("ffff01"))
             with pytest.raises(NotFoundError):
                 await answers.get(name)
 
@@ -85,7 +85,7 @@ class AnswerStoreContract:
         async def check(answers: AnswerStore, bases: KnowledgeBaseStore) -> None:
             one, other = [(await bases.create(name)).id for name in ("one", "other")]
             for name, kb in (("a", one), ("b", other), ("c", one)):
-                await answers.put(answer_record(name, kb))
+                await answers.put(_answer_record(name, kb))
             assert [record.id for record in await answers.list()] == ["c", "b", "a"]
             assert [record.id for record in await answers.list(one)] == ["c", "a"]
             assert [record.id for record in await answers.list(top=1)] == ["c"]
@@ -94,7 +94,7 @@ class AnswerStoreContract:
 
     def test_a_record_outlives_its_knowledge_base(self) -> None:
         async def check(answers: AnswerStore, bases: KnowledgeBaseStore) -> None:
-            await answers.put(answer_record("a", (await bases.create("made")).id))
+            await answers.put(_answer_record("a", (await bases.create("made")).id))
             await bases.delete("made")
             found = await answers.get("a")
             assert (found.kb, found.kb_name) == (None, "made")
@@ -105,7 +105,7 @@ class AnswerStoreContract:
         async def check(answers: AnswerStore, bases: KnowledgeBaseStore) -> None:
             one, other = [(await bases.create(name)).id for name in ("one", "other")]
             for name, kb in (("a", one), ("b", other), ("c", one)):
-                await answers.put(answer_record(name, kb))
+                await answers.put(_answer_record(name, kb))
             assert await answers.forget(one) == 2
             assert [record.id for record in await answers.list()] == ["b"]
             assert await answers.forget() == 1

@@ -115,6 +115,17 @@ class KnowledgeBaseStoreContract(StoreSuite):
 
         self._run(check)
 
+    def test_only_an_empty_base_is_deleted_as_one(self) -> None:
+        async def check(stores: Stores) -> None:
+            filled, empty = await stores.bases.create("filled"), await stores.bases.create("empty")
+            await stores.put(filled.id, put_of(document_of("a", "text")))
+            assert not await stores.bases.delete_empty(filled.id)
+            assert await stores.bases.delete_empty(empty.id)
+            assert not await stores.bases.delete_empty(empty.id)
+            assert list(await stores.bases.ids()) == ["filled"]
+
+        self._run(check)
+
     def test_a_base_follows_the_general_settings_but_for_its_own(self) -> None:
         async def check(stores: Stores) -> None:
             plain = await stores.bases.create("plain")

@@ -63,6 +63,24 @@ class IndexContract:
 
         self._run(check)
 
+    def test_words_of_another_language_are_found_by_any_of_their_senses(self) -> None:
+        async def check(index: Index) -> None:
+            await index.apply(_batches(*_DOCUMENTS))
+            wanted = ((("长江",), ("河流",)), (("bridg",), ("volcano",)))
+            found = await index.lexical(wanted, 5)
+            assert {hit.chunk_id for hit in found.hits} == {
+                _id(_BRIDGES, 1),
+                _id(_RIVERS, 0),
+                _id(_RIVERS, 1),
+            }
+            assert 0 < found.hits[0].score < found.limit
+            last = found.hits[-1]
+            again = await index.lexical(wanted, 0, also=[last.chunk_id, _id(_CODES, 0)])
+            assert list(again.hits) == [last]
+            assert list((await index.lexical((), 5)).hits) == []
+
+        self._run(check)
+
     def test_lexical_hits_are_best_first_below_their_limit(self) -> None:
         async def check(index: Index) -> None:
             await index.apply(_batches(*_DOCUMENTS))

@@ -5,29 +5,39 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 
+from wenqu.errors import ChatError
 from wenqu.testing.contracts_chat import ChatModelContract
+from wenqu.testing.servers import running
 from wenqu.types import Message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
 
     from wenqu.protocols import ChatModel
+    from wenqu.types import Usage
 
 __all__ = ["COUNT", "CountingContract", "CountingServer"]
 
 COUNT = [Message(role="user", text="数到三十")]
 _MOST = 30
-_STEP_S, _SILENCE_S = 0.005, 30
+_STEP_S, _SILENCE_S = 0.005, 600
 
 
 class CountingServer(ABC):
@@ -36,6 +46,8 @@ class CountingServer(ABC):
     A number is the status of its refusal; ``silent`` stops after the first piece, ``failing`` tells
     of an error there, ``garbled`` says nonsense, ``breaking`` drops the connection. A subclass
     words all that in its protocol, and may know more names.
+
+    ``opened``, ``said`` and ``failure`` ask it; what they are given beyond that is ``client``'s.
     """
 
     media_type: str
@@ -60,6 +72,51 @@ class CountingServer(ABC):
             error = self.error(f"no {model}")
             return JSONResponse(error, status_code=int(model))
         return None
+
+    @abstractmethod
+    def client(self, model: str, **given: Any) -> ChatModel:
+        """Return a client of the server, which asks for ``model``."""
+
+    @abstractmethod
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the routes of the protocol."""
+
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        """Serve until the block ends."""
+        with running(*self.routes()) as self.url:
+            yield self
+
+    @asynccontextmanager
+    async def opened(self, model: str = "good", **given: Any) -> AsyncGenerator[ChatModel]:
+        """Give a client; close it at the end."""
+        chat = self.client(model, **given)
+        try:
+            yield chat
+        finally:
+            await chat.close()
+
+    def said(
+        self,
+        model: str = "good",
+        max_tokens: int = 64,
+        on_usage: Callable[[Usage], None] | None = None,
+        **given: Any,
+    ) -> list[str]:
+        """Return the pieces of a reply."""
+
+        async def run() -> list[str]:
+            async with self.opened(model, **given) as chat:
+                reply = chat.stream(COUNT, max_tokens, on_usage=on_usage)
+                return [piece async for piece in reply]
+
+        return asyncio.run(run())
+
+    def failure(self, model: str, **given: Any) -> ChatError:
+        """Return what is raised instead of a reply."""
+        with pytest.raises(ChatError) as caught:
+            self.said(model, **given)
+        return caught.value
 
     @abstractmethod
     def most(self, body: dict[str, Any]) -> int:
@@ -109,11 +166,7 @@ class CountingServer(ABC):
 
 
 class CountingContract(ChatModelContract):
-    """Contract suite of a ``ChatModel`` that asks a ``CountingServer``."""
-
-    @abstractmethod
-    def opened(self, model: str) -> AbstractAsyncContextManager[ChatModel]:
-        """Return a client for ``model`` of the fixture ``server``; closes it at the end."""
+    """Contract suite of a ``ChatModel`` that asks a ``CountingServer``: the fixture ``server``."""
 
     @pytest.fixture(autouse=True)
     def _server(self, server: CountingServer) -> None:
@@ -122,22 +175,22 @@ class CountingContract(ChatModelContract):
     @asynccontextmanager
     async def model(self) -> AsyncGenerator[ChatModel]:
         """Return a client of the model that counts."""
-        async with self.opened("good") as chat:
+        async with self.server.opened("good") as chat:
             yield chat
 
     @asynccontextmanager
     async def failing_model(self) -> AsyncGenerator[ChatModel]:
         """Return a client of the one that fails."""
-        async with self.opened("failing") as chat:
+        async with self.server.opened("failing") as chat:
             yield chat
 
     def test_closing_the_reply_cuts_the_server_off(self) -> None:
         async def run() -> None:
-            async with self.opened("silent") as chat:
+            async with self.server.opened("silent") as chat:
                 pieces = cast("AsyncGenerator[str]", chat.stream(COUNT, 64))
                 assert await anext(pieces) == "1, "
                 self.server.cut_off.clear()
                 await pieces.aclose()
 
         asyncio.run(run())
-        assert self.server.cut_off.wait(10)
+        assert self.server.cut_off.wait(120)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["F16", "F32", "Q4_K", "SMALL", "Made", "Tensor", "size_of", "text", "value_of"]
+__all__ = ["F16", "F32", "Q4_K", "SMALL", "Made", "Tensor", "size_of", "text"]
 
 F32, F16, Q4_K = 0, 1, 12
 BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_K: (256, 144)}
@@ -23,7 +23,7 @@ def text(value: str) -> bytes:
     return struct.pack("<Q", len(data)) + data
 
 
-def value_of(value: object) -> bytes:
+def _value_of(value: object) -> bytes:
     """Return a value with its type: texts, 32-bit numbers, and lists of either."""
     if isinstance(value, str):
         return struct.pack("<I", 8) + text(value)
@@ -48,7 +48,7 @@ class Made:
         """Return the file."""
         said = {"general.architecture": "tiny", **self.said}
         head = b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(said))
-        head += b"".join(text(name) + value_of(value) for name, value in said.items())
+        head += b"".join(text(name) + _value_of(value) for name, value in said.items())
         offset = 0
         for name, dimensions, kind in self.tensors:
             head += text(name) + struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)

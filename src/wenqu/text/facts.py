@@ -51,6 +51,7 @@ _NO_PLACES = frozenset(
 )
 _WORD_AFTER = re.compile(r"[ -]?([%°℃]|[^\W\d_a-zA-Z]|[a-zA-Z]+)")
 _WORD_BEFORE = re.compile(r"([^\W\d_a-zA-Z]|[a-zA-Z]+)[ -]?$")
+_NOT_AFTER_DIGIT, _NOT_BEFORE_DIGIT = r"(?<!\d)(?<!\d[.,])", r"(?![.,]?\d)"
 _JOINED = re.compile(r"\s*,\s*(?:and|or)\s+|\s+(?:and|or)\s+|\s*[,、和与及]\s*", re.IGNORECASE)
 _NO_DATE = (0, 0, 0)
 _LONG_NAME = 3
@@ -163,12 +164,12 @@ def altered(said: str, fact: Fact, passage: str) -> bool:
     the passage does not have this one too. One that the sentence has elsewhere is no other.
     """
     said, passage = (unicodedata.normalize("NFKC", text) for text in (said, passage))
-    place, known = _place(said, fact), Known(said)
+    places, known = _places(said, fact), Known(said)
     offered = facts(passage)
-    if not place or any(fact.values and fact.values[0] in other.date for other in offered):
+    if not places or any(fact.values and fact.values[0] in other.date for other in offered):
         return False
     there = [
-        other for other in offered if other.kind == fact.kind and _place(passage, other) == place
+        other for other in offered if other.kind == fact.kind and places & _places(passage, other)
     ]
     same = any(
         set(fact.values) & set(other.values) or fact.date == other.date != _NO_DATE
@@ -182,13 +183,18 @@ def lists_as_many(said: str, fact: Fact) -> bool:
     return fact.kind == "number" and fact.values[0] == len(_JOINED.findall(said)) + 1 > 1
 
 
-def _place(text: str, fact: Fact) -> str:
-    """Return the word or unit after a fact, else the word before it; nothing where it is alone."""
-    before, found, after = text.partition(fact.text)
-    if follows := _WORD_AFTER.match(after):
-        return f"… {follows[1].casefold()}"
-    precedes = _WORD_BEFORE.search(before) if found else None
-    return f"{precedes[1].casefold()} …" if precedes else ""
+def _places(text: str, fact: Fact) -> set[str]:
+    """Return the words or units after a fact, where it stands, or the word before it if none is.
+
+    The 15 of 158 is no 15.
+    """
+    places = set()
+    for found in re.finditer(_NOT_AFTER_DIGIT + re.escape(fact.text) + _NOT_BEFORE_DIGIT, text):
+        if follows := _WORD_AFTER.match(text, found.end()):
+            places.add(f"… {follows[1].casefold()}")
+        elif precedes := _WORD_BEFORE.search(text[: found.start()]):
+            places.add(f"{precedes[1].casefold()} …")
+    return places
 
 
 def _is_claim(text: str, number: Number) -> bool:

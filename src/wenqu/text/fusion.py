@@ -8,17 +8,18 @@ and an exact part number by its letters. docs/adr/0005-fusion.md has the measure
 
 A candidate in another language than the question's cannot have its words. That it has none says
 nothing against it, so its lexical score is guessed from its dense one, but for the share of the
-question that is names: those are looked up by their sound.
+question that is names: those are looked up by their sound. Where a dictionary says the question's
+words in that language, they are counted too, and less is guessed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["FULL_COVERAGE", "coverage", "fuse", "merge", "rrf"]
+__all__ = ["FULL_COVERAGE", "NOT_TRANSLATED", "Translated", "coverage", "fuse", "merge", "rrf"]
 
 FULL_COVERAGE = 0.5
 """Share of the limit at which a best lexical score counts in full.
@@ -30,10 +31,24 @@ _GUESS = 0.85
 
 1 treats it as if it had the words; 0 ranks it behind whatever shares a year with the question.
 """
+_GUESS_WITH_WORDS = 0.6
+"""The same where its words are looked up by a dictionary."""
+_TRANSLATED = 0.5
+"""What a candidate has at most for those: a dictionary lacks words, and gives wrong ones."""
 _RRF_K = 60
 """Source: Cormack, Clarke and Büttcher, Reciprocal Rank Fusion, SIGIR 2009."""
 _VARIANT = 0.8
 """What a variant's score counts: its best hit comes after the text's own, before the rest."""
+
+
+class Translated(NamedTuple):
+    """BM25 of candidates by a question's words in their language, and the most that could be."""
+
+    scores: Mapping[str, float]
+    limit: float
+
+
+NOT_TRANSLATED = Translated({}, 0.0)
 
 
 def fuse(
@@ -44,8 +59,12 @@ def fuse(
     lexical_limit: float | None = None,
     foreign: Collection[str] = (),
     named: float = 0.0,
+    translated: Translated = NOT_TRANSLATED,
 ) -> dict[str, float]:
-    """Return a score between 0 and 1 for each candidate of either side, best first.
+    """Return a score for each candidate of either side, best first.
+
+    Scores lie between 0 and 1; those of candidates in another language may be higher by what
+    their translated words count.
 
     Args:
         lexical: Candidate → BM25; one that is missing has no term of the question.
@@ -56,6 +75,7 @@ def fuse(
             engine cannot say, and then the best candidate counts in full.
         foreign: The candidates in another language than the question's.
         named: Share of the limit that those can reach, for they may have the question's names.
+        translated: How they score by the question's words in their language.
     """
     best = max(lexical.values(), default=0.0)
     covered = coverage(lexical, lexical_limit)
@@ -63,13 +83,16 @@ def fuse(
     spread = max(dense.values(), default=0.0) - low
     lexical_unit = covered / best if best > 0 else 0.0
     dense_unit = 1 / spread if spread > 0 else 0.0
-    guess = _GUESS * covered * (1 - named)
+    other = translated.scores
+    other_best = max(other.values(), default=0.0)
+    other_unit = _TRANSLATED * coverage(other, translated.limit) / other_best if other else 0.0
+    guess = (_GUESS_WITH_WORDS if other else _GUESS) * covered * (1 - named)
 
     def score(candidate: str) -> float:
         words = lexical_unit * lexical.get(candidate, 0.0)
         meaning = dense_unit * (dense.get(candidate, low) - low)
         if candidate in foreign:
-            words = max(words, guess * meaning)
+            words = max(words, guess * meaning) + other_unit * other.get(candidate, 0.0)
         return lexical_weight * words + (1 - lexical_weight) * meaning
 
     return _best_first({candidate: score(candidate) for candidate in {**dense, **lexical}})

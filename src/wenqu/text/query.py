@@ -11,7 +11,7 @@ from functools import cache
 
 from wenqu.text.tokenize import terms
 
-__all__ = ["query_terms"]
+__all__ = ["only_asks", "query_terms"]
 
 _ASKING = (
     "什么 是什么 怎么 怎么样 怎样 如何 为什么 哪 哪个 哪些 哪里 哪儿 谁 多少 几 是否 请问 吗 呢"
@@ -27,6 +27,11 @@ def query_terms(question: str) -> list[str]:
     """
     every = terms(question)
     return [term for term in every if term not in _asking()] or every
+
+
+def only_asks(word: str) -> bool:
+    """Say whether a word is one of those that only ask."""
+    return _asking().issuperset(terms(word))
 
 
 @cache

@@ -4,6 +4,14 @@
 const $ = (id) => document.getElementById(id);
 let texts = {};
 let running = null;
+let shown = new Map();  // marker → what the list of sources shows of it
+
+// What a reader chose, the language for good, the knowledge base and a question for this tab. A
+// browser may refuse to keep anything: then nothing is kept.
+const kept = {
+  get(store, name) { try { return globalThis[store].getItem(`wenqu.${name}`); } catch { return null; } },
+  set(store, name, value) { try { globalThis[store].setItem(`wenqu.${name}`, value); } catch { /* see above */ } },
+};
 
 const say = (key, values = {}) =>
   Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), texts[key] ?? "");
@@ -34,7 +42,8 @@ async function setLanguage(language) {
 async function loadBases() {
   const { knowledge_bases: bases, first } = await fetchJson("/api/kbs");
   $("kb").replaceChildren(...bases.map((base) => new Option(`${base.name} (${base.documents})`, base.name)));
-  if (first) $("kb").value = first;
+  const last = bases.find((base) => base.name === kept.get("sessionStorage", "kb"))?.name;
+  if (last ?? first) $("kb").value = last ?? first;
   if (!bases.some((base) => base.documents)) showStatus(say("none"));
 }
 
@@ -43,9 +52,10 @@ function showStatus(text, isError = false) {
   $("status").className = isError ? "error" : "";
 }
 
+// The server's errors say what to do; what the browser itself throws means that no server answers.
 function showError(error) {
   const known = error && error.message && error.error;
-  showStatus(known ? [error.message, error.hint].filter(Boolean).join(" ") : say("failed"), true);
+  showStatus(known ? [error.message, error.hint].filter(Boolean).join(" ") : say("unreachable"), true);
 }
 
 // Yields [event, data] of a server-sent stream that answers a POST.
@@ -66,12 +76,13 @@ async function* serverEvents(response) {
   }
 }
 
-function place(item) {
+function place(item, pages = item.page ? [item.page] : []) {
   const path = [...new Set([item.title, ...item.heading])].join(" › ");
-  return item.page ? `${path} · ${say("page", { page: item.page })}` : path;
+  return pages.length ? `${path} · ${say("page", { page: pages.join(", ") })}` : path;
 }
 
 function showSources(evidence) {
+  shown = new Map(evidence.map((item) => [item.marker, item]));
   $("sources-title").hidden = !evidence.length;
   $("sources").replaceChildren(...evidence.map((item) => {
     const entry = element("li", "",
@@ -83,29 +94,87 @@ function showSources(evidence) {
   }));
 }
 
-// Turns [1] of the answer into links to their sources.
-function showAnswer(text, citations = []) {
-  const doubted = new Set(citations.filter((one) => !one.supported).map((one) => one.marker));
-  const parts = text.split(/(\[\d+\])/).map((part) => {
+// Turns [1] into links to the sources; `doubted` has the markers that could not be confirmed.
+function linked(text, doubted = new Set()) {
+  return text.split(/(\[\d+\])/).map((part) => {
     const marker = /^\[(\d+)\]$/.exec(part)?.[1];
     if (!marker) return part;
     const link = element("a", doubted.has(Number(marker)) ? "doubt" : "", part);
     link.href = `#source-${marker}`;
     return link;
   });
-  $("answer").replaceChildren(...parts);
 }
 
-// Marks each cited quote inside its source, and says whether it was confirmed.
+// Two lines or more like | a | b |; markers may stand behind the last.
+const TABLE = /(?:^[ \t]*\|.*\|[ \t]*(?:\[\d+\][ \t]*)*(?:\n|$)){2,}/gm;
+
+// A text as nodes: its tables become tables, its markers links, and a sentence that no source bears
+// out says so in words, since a colour alone is not seen by everyone.
+function written(text, sentences = []) {
+  const nodes = [];
+  let done = 0;
+  for (const { 0: rows, index } of text.matchAll(TABLE)) {
+    const end = index + rows.length;
+    const inside = sentences.filter((one) => one.start < end && one.end > index);
+    nodes.push(...prose(text, done, index, sentences), ...table(rows.trim().split("\n"), inside));
+    done = end;
+  }
+  return [...nodes, ...prose(text, done, text.length, sentences)];
+}
+
+function prose(text, start, end, sentences) {
+  const nodes = [];
+  let done = start;
+  for (const one of sentences) {
+    const from = Math.max(one.start, done), to = Math.min(one.end, end);
+    if (from >= to) continue;
+    const said = linked(text.slice(from, to), one.doubted);
+    nodes.push(...linked(text.slice(done, from)),
+      ...(one.supported === false ? [element("span", "doubted", ...said, ...doubt([one]))] : said));
+    done = to;
+  }
+  return [...nodes, ...linked(text.slice(done, end))];
+}
+
+function table(lines, sentences) {
+  const doubted = new Set(sentences.flatMap((one) => [...one.doubted]));
+  const rows = lines.map((line) =>
+    line.trim().replace(/^\||\|[ \t]*(?:\[\d+\][ \t]*)*$/g, "").split(/(?<!\\)\|/));
+  const ruler = rows.findIndex((cells) => cells.every((cell) => /^\s*:?-+:?\s*$/.test(cell)));
+  const made = element("table", "", ...rows.filter((_, at) => at !== ruler).map((cells, at) =>
+    element("tr", "", ...cells.map((cell) =>
+      element(at < ruler ? "th" : "td", "", ...linked(cell.trim().replaceAll("\\|", "|"), doubted))))));
+  const behind = /(?:\[\d+\][ \t]*)*$/.exec(lines.at(-1))[0];
+  return [element("div", "wide", made), ...linked(behind, doubted), ...doubt(sentences)];
+}
+
+function doubt(sentences) {
+  return sentences.some((one) => one.supported === false) ? [element("small", "", say("unconfirmed"))] : [];
+}
+
+// The sentences of an answer, with the markers in them that could not be confirmed.
+function checked({ answer, sentences, citations }) {
+  const letters = [...answer];  // the server counts code points, this page UTF-16 units
+  const at = (count) => letters.slice(0, count).join("").length;
+  return sentences.map(({ text, start, end, supported }) => ({
+    start: at(start),
+    end: at(end),
+    supported,
+    doubted: new Set(citations.filter((one) => !one.supported && one.sentence === text).map((one) => one.marker)),
+  }));
+}
+
+// Marks each cited quote inside its source, names its page, and says whether it was confirmed.
 function showCitations(citations) {
-  const byMarker = Map.groupBy ? Map.groupBy(citations, (one) => one.marker)
-    : citations.reduce((map, one) => map.set(one.marker, [...(map.get(one.marker) ?? []), one]), new Map());
-  for (const [marker, cited] of byMarker) {
+  for (const marker of new Set(citations.map((one) => one.marker))) {
     const entry = $(`source-${marker}`);
     if (!entry) continue;
-    const confirmed = cited.every((one) => one.supported);
-    entry.append(element("div", confirmed ? "check" : "check doubt",
-      `${confirmed ? "✓" : "?"} ${say(confirmed ? "supported" : "unsupported")}`));
+    const cited = citations.filter((one) => one.marker === marker);
+    const pages = [...new Set(cited.map((one) => one.page).filter(Boolean))].sort((a, b) => a - b);
+    if (pages.length) entry.querySelector(".place").textContent = `[${marker}] ${place(shown.get(marker), pages)}`;
+    const confirmed = cited.filter((one) => one.supported).length;
+    if (confirmed) entry.append(element("div", "check", `✓ ${say("supported")}`));
+    if (confirmed < cited.length) entry.append(element("div", "check doubt", `? ${say("unsupported")}`));
     for (const one of cited) markQuote(entry.querySelector("blockquote"), one.quote);
   }
 }
@@ -128,12 +197,13 @@ function markQuote(block, quote) {
 }
 
 function showEnd(answer, seconds) {
-  showAnswer(answer.answer, answer.citations);
+  $("answer").replaceChildren(...written(answer.answer, checked(answer)));
   showCitations(answer.citations);
   const refused = answer.outcome !== "answered";
   $("facts").textContent = [
     refused ? say("refused") : answer.model ?? say("extractive"),
     say("took", { seconds: seconds.toFixed(1) }),
+    ...answer.skipped.map(({ stage, reason }) => say("skipped", { stage, reason })),
   ].join(" · ");
   if (refused) showSources([]);
 }
@@ -145,9 +215,10 @@ async function ask(question) {
   $("result").hidden = false;
   $("asked").textContent = question;
   $("facts").textContent = "";
-  showAnswer("");
+  $("answer").replaceChildren();
+  $("answer").setAttribute("aria-busy", "true");  // read out when it is whole, not word by word
   showSources([]);
-  let written = "";
+  let text = "", ended = false;
   try {
     await ready;
     showStatus(say("searching"));
@@ -160,15 +231,17 @@ async function ask(question) {
     if (!response.ok) throw await response.json();
     for await (const [event, data] of serverEvents(response)) {
       if (event === "evidence") { showSources(data); showStatus(say("writing")); }
-      if (event === "text") { written += data; showAnswer(written); }
-      if (event === "answer") { showEnd(data, (performance.now() - begun) / 1000); showStatus(""); }
+      if (event === "text") { text += data; $("answer").replaceChildren(...written(text)); }
+      if (event === "answer") { ended = true; showEnd(data, (performance.now() - begun) / 1000); showStatus(""); }
       if (event === "error") throw data;
     }
+    if (!ended) throw new TypeError("the stream broke off");
   } catch (error) {
-    if (error.name === "AbortError") showStatus("");
+    if (error.name === "AbortError") showStatus(say("stopped"));
     else showError(error);
   } finally {
     running = null;
+    $("answer").removeAttribute("aria-busy");
     $("submit").textContent = say("ask");
   }
 }
@@ -180,17 +253,28 @@ $("form").addEventListener("submit", (event) => {
   if (question) ask(question);
 });
 $("question").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+  // 229: Safari says so of the Enter that ends a composition.
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
     event.preventDefault();
     if (!running) $("form").requestSubmit();
   }
 });
-$("language").addEventListener("click", () =>
-  setLanguage(document.documentElement.lang === "zh" ? "en" : "zh"));
+$("language").addEventListener("click", async () => {
+  const chosen = document.documentElement.lang === "zh" ? "en" : "zh";
+  try {
+    await setLanguage(chosen);
+    kept.set("localStorage", "language", chosen);
+  } catch (error) {
+    showError(error);
+  }
+});
+$("question").addEventListener("input", () => kept.set("sessionStorage", "question", $("question").value));
+$("kb").addEventListener("change", () => kept.set("sessionStorage", "kb", $("kb").value));
 
 async function start() {
+  $("question").value ||= kept.get("sessionStorage", "question") ?? "";
   try {
-    await setLanguage();
+    await setLanguage(kept.get("localStorage", "language"));
     await loadBases();
   } catch (error) {
     showError(error);

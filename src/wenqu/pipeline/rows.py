@@ -1,0 +1,69 @@
+"""Whole tables of the evidence as their rows: what an answer in another language is compared with.
+
+A table in one piece has one vector, in which no row is heard. In its own language an answer finds
+its words there all the same; in another one it has nothing else to go by.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wenqu.text.language import detect
+from wenqu.types import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from wenqu.pipeline.evidence import EvidenceSentence, Selection
+    from wenqu.protocols import Embedder
+    from wenqu.types import Language
+
+__all__ = ["by_rows"]
+
+_TABLE = re.compile(  # header rows, then at least two others
+    r"^(?P<header>[ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)"
+    r"(?P<rows>(?:\n[ \t]*\|[^\n]*){2,})",
+    re.MULTILINE,
+)
+_ROW = re.compile(r"\|[^\n]*")
+
+
+async def by_rows(
+    selection: Selection, languages: Collection[Language], embedder: Embedder
+) -> Selection:
+    """Return the evidence with a sentence for each row of its tables that are in none of these.
+
+    A row keeps its table's score, has its header rows and a vector of both together.
+
+    Raises:
+        ModelError: The embedder cannot be run.
+    """
+    taken_apart = {
+        at: list(_rows(sentence))
+        for at, sentence in enumerate(selection.sentences)
+        if "|" in sentence.text and detect(sentence.text) not in languages
+    }
+    rows = [row for rows in taken_apart.values() for row in rows]
+    if not rows:
+        return selection
+    vectors = iter(await embedder.embed([f"{row.header}\n{row.text}" for row in rows], "passage"))
+    sentences: list[EvidenceSentence] = []
+    for at, sentence in enumerate(selection.sentences):
+        own = [replace(row, vector=next(vectors)) for row in taken_apart.get(at, ())]
+        sentences += own or [sentence]
+    return replace(selection, sentences=tuple(sentences))
+
+
+def _rows(sentence: EvidenceSentence) -> Iterator[EvidenceSentence]:
+    """Yield the rows of the table that a sentence of evidence is or ends in, if there is one."""
+    table = _TABLE.search(sentence.text)
+    for row in _ROW.finditer(sentence.text, *table.span("rows")) if table else ():
+        start = sentence.span.start + row.start()
+        yield replace(
+            sentence,
+            text=row[0],
+            span=Span(start=start, end=start + len(row[0])),
+            header=table["header"] if table else "",
+        )
