@@ -30,7 +30,7 @@ from wenqu.models.catalog import find
 from wenqu.models.e5 import open_embedder
 from wenqu.models.questions import typical_questions
 from wenqu.pipeline.evidence import EvidenceSentence, Selection
-from wenqu.pipeline.match import claimed_in, matches_of, sources_of
+from wenqu.pipeline.match import Said, claimed_in, matches_of, sources_of
 from wenqu.pipeline.rows import by_rows
 from wenqu.text.asking import asks
 from wenqu.text.language import detect
@@ -230,11 +230,11 @@ def _selection(sources: Sequence[Texts], meanings: Meanings) -> Selection:
 
 def _judged(case: Case, meanings: Meanings) -> Mapping[str, bool]:
     vector = meanings.of([case.said], "query")[0]
-    claimed = claimed_in(case.said, "")
+    said = Said(text=case.said, meant=case.said, vector=vector, facts=claimed_in(case.said, ""))
     whole = _selection(case.sources, meanings)
     apart = asyncio.run(by_rows(whole, {detect(case.said)}, meanings))
     first, unparted = (
-        matches_of(case.said, vector, claimed, sources, meanings.typical)[1]
+        matches_of(said, sources, meanings.typical)[1]
         for sources in (sources_of(one, meanings.typical) for one in (apart, whole))
     )
     cosine = float((meanings.of(case.sources[0], "passage") @ vector).max())

@@ -3,7 +3,9 @@
     python bench/gate.py --data DIR --models DIR
 
 Of each corpus, its own questions should be answered; those of the other sets, everyday ones
-(data/gate.jsonl) and those near its topic without an answer (see gate_lab.py) should not.
+(data/gate.jsonl) and those near its topic without an answer (see gate_lab.py) should not. Then the
+same of questions in the other language than the documents (``--across`` only that), with the
+dictionary and without.
 """
 
 from __future__ import annotations
@@ -16,9 +18,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corpora import SEED, arguments, open_lab
-from gate_lab import SETS, Asked, of_seed, of_set, of_small, written
+from gate_lab import (
+    CROSSED,
+    SETS,
+    Asked,
+    of_crossed,
+    of_mixed,
+    of_seed,
+    of_set,
+    of_small,
+    of_small_crossed,
+    written,
+)
 from wenqu.evaluation.refusal import auc
-from wenqu.pipeline.gate_model import DEFAULT_MODEL, OWN_FEATURES
+from wenqu.models.catalog import find
+from wenqu.models.dictionary import open_dictionary
+from wenqu.pipeline.gate_model import DEFAULT_MODEL, FOREIGN_FEATURES, OWN_FEATURES
 from wenqu.text.smalltalk import is_small_talk
 
 if TYPE_CHECKING:
@@ -26,6 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from corpora import Lab
+    from wenqu.pipeline.gate_model import Logistic
+    from wenqu.protocols import Dictionary
 
     Floats = NDArray[np.float64]
 
@@ -116,19 +135,80 @@ def tell(examples: Sequence[Asked], names: Sequence[str]) -> None:
     print(f"  bias {found.bias:.2f}")
 
 
-async def main(options: argparse.Namespace) -> None:
-    """Gather, fit, cross-validate, print."""
-    lab = open_lab(options)
+async def own(lab: Lab, *, seed: bool) -> None:
+    """Gather, fit and cross-validate questions in the language of the documents."""
     examples: list[Asked] = []
     for name in SETS:
         examples += [*await of_set(lab, name), *await of_small(lab, name)]
-    if (options.data / SEED).is_dir() and options.projects:
+    if seed:
         examples += await of_seed(lab)
     # What words alone decide has no features; across languages another model decides.
     own = [one for one in examples if one.example.features.get("foreign") == 0.0]
     for title, names in NAMES.items():
         print(f"\n{title}: each corpus left out of the fit")
         tell(own, names)
+
+
+async def gathered(lab: Lab, dictionary: Dictionary | None) -> list[Asked]:
+    """Ask across languages, corpus by corpus and of a base of both languages."""
+    examples = await of_mixed(lab, dictionary)
+    for name in CROSSED:
+        examples += await of_crossed(lab, name, dictionary)
+        examples += await of_small_crossed(lab, name, dictionary)
+    return [one for one in examples if one.example.features]
+
+
+async def across(lab: Lab, dictionary: Dictionary) -> None:
+    """Fit what decides on hits in another language, and show all that it changes."""
+    known = await gathered(lab, dictionary)
+    learned = [one for one in known if one.example.features["foreign"]]
+    unaided = await gathered(lab, None)
+    print("\nacross languages: each translated set left out of the fit")
+    for name in CROSSED:
+        found = fit([one for one in learned if not one.corpus.startswith(name)], FOREIGN_FEATURES)
+        show([one for one in known if one.corpus == name], found)
+    found = fit(learned, FOREIGN_FEATURES)
+    values = zip(FOREIGN_FEATURES, found.weights, found.typical, strict=True)
+    print(*(f"  {name}: {weight:.1f} around {typical:.3f}" for name, weight, typical in values))
+    print(f"  bias {found.bias:.2f}")
+    for title, examples in (("what ships", known), ("what ships, no dictionary", unaided)):
+        print(f"\nacross languages: {title}")
+        for corpus in dict.fromkeys(one.corpus for one in examples):
+            show([one for one in examples if one.corpus == corpus], DEFAULT_MODEL.foreign)
+
+
+def show(examples: Sequence[Asked], judge: Fit | Logistic) -> None:
+    """Report by the size of the base; ``judge`` decides where the best hit is foreign."""
+    for group in ("large", "small", "mixed"):
+        some = [one for one in examples if one.group.startswith(group)]
+        if some:
+            margins = np.array([_margin(one, judge) for one in some])
+            report(f"{some[0].corpus}, {group}", some, margins, 0.0)
+
+
+def _margin(one: Asked, judge: Fit | Logistic) -> float:
+    """Return the log-odds of an answer above the threshold of the model that decides."""
+    if not one.example.features["foreign"]:
+        decision = one.example.decision
+        return _odds(decision.probability) - _odds(decision.threshold)
+    if isinstance(judge, Fit):
+        chance = float(judge.chances(table([one], FOREIGN_FEATURES))[0])
+    else:
+        chance = judge.probability(one.example.features)
+    return _odds(chance) - _odds(DEFAULT_MODEL.foreign.threshold)
+
+
+def _odds(chance: float) -> float:
+    return float(np.log(chance / (1 - chance)))
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Gather, fit, cross-validate, print."""
+    lab = open_lab(options)
+    if not options.across:
+        await own(lab, seed=(options.data / SEED).is_dir() and bool(options.projects))
+    if dictionary := open_dictionary(find("cc-cedict"), options.models):
+        await across(lab, dictionary)
     chatter, questions = written("not_a_question"), written("in_scope")
     told = sum(is_small_talk(text) for text in chatter)
     taken = sum(is_small_talk(text) for text in questions)
@@ -137,4 +217,6 @@ async def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(arguments(__doc__ or "").parse_args()))
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--across", action="store_true", help="only across languages")
+    asyncio.run(main(parser.parse_args()))

@@ -133,3 +133,25 @@ def test_a_row_of_a_table_bears_out_a_sentence_in_another_language(embedder: E5E
     found = checked(embedder, "How many days of annual leave do I get?", said, LEAVE)
     assert [citation.quote for citation in found.citations] == ["| 满 20 年 | 15 天 |"]
     assert [sentence.supported for sentence in found.sentences] == [True]
+
+
+HOTELS = (
+    "出差住宿费按下表执行。\n\n| 城市 | 总监 | 部门经理 | 员工 |\n| --- | --- | --- | --- |\n"
+    "| 北京、上海 | 900元 | 700元 | 500元 |\n| 杭州、南京 | 750元 | 550元 | 400元 |"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "supported"),
+    [
+        ("部门经理去杭州出差，住宿费每晚550元[1]。", True),
+        ("部门经理去杭州出差，住宿费每晚700元[1]。", False),
+        ("部门经理去杭州出差，住宿费每晚400元[1]。", False),
+        ("700元[1]。", False),
+    ],
+)
+def test_a_number_of_another_cell_does_not_bear_an_answer_out(
+    embedder: E5Embedder, text: str, *, supported: bool
+) -> None:
+    found = checked(embedder, "部门经理去杭州出差，住宿费是多少？", text, HOTELS, METERS)
+    assert [sentence.supported for sentence in found.sentences] == [supported]

@@ -88,7 +88,9 @@ class Child:
         import httpx
 
         there = _socket(self._folder)
-        return httpx.AsyncHTTPTransport(uds=str(there)) if there.exists() else None
+        # A connection kept may be closed by the child just as the next request goes out on it.
+        once = httpx.Limits(max_keepalive_connections=0)
+        return httpx.AsyncHTTPTransport(uds=str(there), limits=once) if there.exists() else None
 
     @property
     def ended(self) -> bool:

@@ -29,13 +29,7 @@ class Lanes(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; its lane is free again when the response is closed."""
-        lane = self._free.pop() if self._free else self._new()
-        self._used.add(lane)
-        try:
-            response = await lane.handle_async_request(request)
-        except BaseException:
-            await self._release(lane)
-            raise
+        lane, response = await self._sent(request)
 
         async def release() -> None:
             await self._release(lane)
@@ -46,6 +40,28 @@ class Lanes(httpx.AsyncBaseTransport):
             stream=ReleasingStream(response, release),
             extensions=response.extensions,
         )
+
+    async def _sent(
+        self, request: httpx.Request
+    ) -> tuple[httpx.AsyncHTTPTransport, httpx.Response]:
+        """Send ``request``, once more where a kept connection turns out to be closed.
+
+        A server may close one just as a request goes out on it, which it then has not seen.
+        """
+        while True:
+            kept = bool(self._free)
+            lane = self._free.pop() if kept else self._new()
+            self._used.add(lane)
+            try:
+                return lane, await lane.handle_async_request(request)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                self._used.discard(lane)
+                await lane.aclose()
+                if not kept:
+                    raise
+            except BaseException:
+                await self._release(lane)
+                raise
 
     async def aclose(self) -> None:
         """Close all connections."""

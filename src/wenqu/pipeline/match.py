@@ -13,6 +13,7 @@ from wenqu.text import citations as cite
 from wenqu.text.asking import asks, without_questions
 from wenqu.text.facts import Known, altered, facts, lists_as_many
 from wenqu.text.language import detect
+from wenqu.text.tables import Tables
 from wenqu.text.tokenize import terms
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
-__all__ = ["SUPPORTED", "Match", "claimed_in", "matches_of", "sources_of"]
+__all__ = ["SUPPORTED", "Match", "Said", "claimed_in", "matches_of", "sources_of"]
 
 SUPPORTED = 0.5
 """Probability from which a source bears a sentence out."""
@@ -42,7 +43,7 @@ class Source:
 
     A sentence that asks tells nothing by itself: its text is empty, its vectors are zero. One that
     answers it tells both, and has two vectors. ``levelled`` are those to compare with a sentence in
-    another language.
+    another language. ``tables`` tell whose a number is.
     """
 
     offered: Sequence[EvidenceSentence]
@@ -51,7 +52,22 @@ class Source:
     levelled: NDArray[np.float32]  # of the same shape
     language: Language
     passage: str
+    tables: Tables
     known: Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A sentence of an answer, without markers.
+
+    ``meant`` is the same with its question where it means little alone; ``vector`` is that,
+    embedded as a query. ``facts`` are what it claims.
+    """
+
+    text: str
+    meant: str
+    vector: NDArray[np.float32]
+    facts: Sequence[Fact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,41 +122,37 @@ def claimed_in(said: str, question: str) -> tuple[Fact, ...]:
 
 
 def matches_of(
-    said: str,
-    vector: NDArray[np.float32],
-    claimed: Sequence[Fact],
-    sources: Mapping[int, Source],
-    typical: Mapping[Language, Vector],
+    said: Said, sources: Mapping[int, Source], typical: Mapping[Language, Vector]
 ) -> dict[int, Match]:
     """Return how well each source, by its marker, bears out a sentence.
 
     Args:
-        said: The sentence, without markers.
-        vector: Of what it means, embedded as a query.
-        claimed: Its facts.
+        said: The sentence.
         sources: By marker.
         typical: The mean vector of questions in each language, as the embedder gives them.
     """
-    language = detect(said)
+    text, claimed = said.text, said.facts
+    language = detect(text)
     # The scale across languages is that of vectors less a typical question. Without one, as of an
     # embedder that wenqu does not know, nothing can be told there.
     asked = typical.get(language)
-    level = np.zeros_like(vector) if asked is None else levelled(vector, asked)
+    level = np.zeros_like(said.vector) if asked is None else levelled(said.vector, asked)
     nearest = {
-        marker: _nearest(said, source, source.vectors @ vector)
+        marker: _nearest(text, source, source.vectors @ said.vector)
         if source.language == language
-        else _nearest(said, source, source.levelled @ level, claimed)
+        else _nearest(text, source, source.levelled @ level, claimed)
         for marker, source in sources.items()
     }
-    false = _altered(said, claimed, [(sources[m], near) for m, near in nearest.items()])
+    false = _altered(text, claimed, [(sources[m], near) for m, near in nearest.items()])
+    counted = [fact for fact in claimed if fact.kind != "name"]
     found = {}
     for marker, source in sources.items():
         near = nearest[marker]
-        has = frozenset(fact for fact in claimed if fact not in false and source.known.has(fact))
-        counted = [fact for fact in claimed if fact.kind != "name"]
+        wrong = false | {one for one in counted if source.tables.misplace(said.meant, one)}
+        has = frozenset(fact for fact in claimed if fact not in wrong and source.known.has(fact))
         there = sum(fact in has for fact in counted)
         missing = (len(counted) - there) / (len(counted) or 1)
-        support = cite.support(said, source.passage, near.likeness, missing, there)
+        support = cite.support(text, source.passage, near.likeness, missing, there)
         found[marker] = Match(
             probability=support.probability,
             crossed=source.language != language,
@@ -173,8 +185,21 @@ def _source(evidence: Evidence, offered: Sequence[EvidenceSentence]) -> Source:
         levelled=np.array(vectors),
         language=detect(passage),
         passage=passage,
+        tables=Tables(_with_headers(offered)),
         known=Known(passage),
     )
+
+
+def _with_headers(offered: Sequence[EvidenceSentence]) -> str:
+    """Return the text of a source, with the header of rows that stand alone."""
+    parts: list[str] = []
+    header = ""
+    for sentence in offered:
+        if sentence.header and sentence.header != header:
+            parts += ["", sentence.header]
+        header = sentence.header
+        parts.append(sentence.text)
+    return "\n".join(parts)
 
 
 def _answers(offered: Sequence[EvidenceSentence], at: int) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from wenqu.pipeline.match import SUPPORTED, claimed_in, matches_of, sources_of
+from wenqu.pipeline.match import SUPPORTED, Said, claimed_in, matches_of, sources_of
 from wenqu.pipeline.rows import by_rows
 from wenqu.text import citations as cite
 from wenqu.text.abstention import says_nothing_is_known
@@ -139,10 +139,10 @@ async def verify(
         meant = [_meant(parts[at].text, question) for at in claiming]
         vectors = await embedder.embed(meant, "query")
         sources = sources_of(selection, typical)
-        for at, vector in zip(claiming, vectors, strict=True):
-            said = parts[at].text
-            claimed = claimed_in(said, question)
-            found = matches_of(said, vector, claimed, sources, typical)
+        for at, all_said, vector in zip(claiming, meant, vectors, strict=True):
+            claimed = claimed_in(parts[at].text, question)
+            said = Said(text=parts[at].text, meant=all_said, vector=vector, facts=claimed)
+            found = matches_of(said, sources, typical)
             claims[at] = _Claim(part=parts[at], facts=claimed, matches=found)
             mended[at] = replace(parts[at], markers=_right(claims[at]))
     final = text if mended == parts else cite.render(plain, mended)
