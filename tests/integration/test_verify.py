@@ -155,3 +155,23 @@ def test_a_number_of_another_cell_does_not_bear_an_answer_out(
 ) -> None:
     found = checked(embedder, "部门经理去杭州出差，住宿费是多少？", text, HOTELS, METERS)
     assert [sentence.supported for sentence in found.sentences] == [supported]
+
+
+LEAVES = (
+    "第六条 年休假：累计工作已满1年不满10年的，年休假5天；已满10年不满20年的，年休假10天；"
+    "已满20年的，年休假15天。\n\n第七条 婚假：员工结婚可享受婚假10天。"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("员工已满10年不满20年的，年休假10天[1]。", "已满10年不满20年的，年休假10天；"),
+        ("工作满20年的，年休假为15天[1]。", "已满20年的，年休假15天。"),
+    ],
+)
+def test_of_clauses_that_differ_in_their_numbers_the_right_one_is_quoted(
+    embedder: E5Embedder, text: str, quoted: str
+) -> None:
+    found = checked(embedder, "工作了12年有几天年假？", text, LEAVES, LIBRARY)
+    assert [quoted in citation.quote for citation in found.citations] == [True]

@@ -76,8 +76,8 @@ class Match:
 
     ``probability`` is that it does; where the two are in different languages (``crossed``), a low
     one says little. ``missing`` is the share of the sentence's numbers and dates that it does not
-    have, ``has`` those facts that it has. ``best`` is which of its sentences is nearest, and
-    ``nearness`` how near, in words and meaning, to sentence and question.
+    have, ``has`` those facts that it has. ``best`` is which of its sentences is to be quoted, and
+    ``nearness`` how near it comes, in words and meaning, to sentence and question.
     """
 
     probability: float
@@ -138,9 +138,9 @@ def matches_of(
     asked = typical.get(language)
     level = np.zeros_like(said.vector) if asked is None else levelled(said.vector, asked)
     nearest = {
-        marker: _nearest(text, source, source.vectors @ said.vector)
+        marker: _nearest(text, source, source.vectors @ said.vector, claimed)
         if source.language == language
-        else _nearest(text, source, source.levelled @ level, claimed)
+        else _nearest(text, source, source.levelled @ level, claimed, crossed=True)
         for marker, source in sources.items()
     }
     false = _altered(text, claimed, [(sources[m], near) for m, near in nearest.items()])
@@ -157,7 +157,7 @@ def matches_of(
             probability=support.probability,
             crossed=source.language != language,
             missing=missing,
-            best=near.at,
+            best=near.quoted,
             nearness=near.total,
             has=has,
         )
@@ -218,9 +218,13 @@ def _answers(offered: Sequence[EvidenceSentence], at: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Nearest:
-    """Which sentence of a source is nearest to one of the answer."""
+    """Which sentence of a source is nearest to one of the answer.
+
+    ``quoted`` is the one to quote: of neighbours that differ in little else, numbers tell which.
+    """
 
     at: int
+    quoted: int
     likeness: float  # the best cosine of the source
     shared: float  # share of the answer's words in it
     total: float
@@ -230,7 +234,9 @@ def _nearest(
     said: str,
     source: Source,
     cosines: NDArray[np.float32],
-    claimed: Sequence[Fact] | None = None,
+    claimed: Sequence[Fact],
+    *,
+    crossed: bool = False,
 ) -> _Nearest:
     """Return what of a source is nearest by cosine, relevance, and the words of the answer.
 
@@ -240,12 +246,17 @@ def _nearest(
     words = set(terms(said))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
     shared = [len(words & set(terms(told))) / (len(words) or 1) for told in source.told]
-    same = shared if claimed is None else [_held(claimed, told) for told in source.told]
+    same = [_held(claimed, told) for told in source.told] if crossed else shared
     relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
     totals = np.sum([likeness, same, relevance], axis=0)
+    counted = [] if crossed else [fact for fact in claimed if fact.kind != "name"]
     at = int(np.argmax(totals))
     return _Nearest(
-        at=at, likeness=float(likeness.max()), shared=shared[at], total=float(totals[at])
+        at=at,
+        quoted=int(np.argmax(totals + [_held(counted, told) for told in source.told])),
+        likeness=float(likeness.max()),
+        shared=shared[at],
+        total=float(totals[at]),
     )
 
 
