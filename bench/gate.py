@@ -108,7 +108,7 @@ def report(title: str, examples: Sequence[Asked], chances: Floats, threshold: fl
         if not (kinds == kind).any():
             continue
         share = f"{kind} {np.mean(chances[kinds == kind] >= threshold):.2f}"
-        if kind != "own":
+        if kind != "own" and (kinds == "own").any():
             both = (kinds == "own") | (kinds == kind)
             share += f" (auc {auc(chances[both], kinds[both] == 'own'):.3f})"
         shown.append(share)
@@ -143,10 +143,10 @@ async def own(lab: Lab, *, seed: bool) -> None:
     if seed:
         examples += await of_seed(lab)
     # What words alone decide has no features; across languages another model decides.
-    own = [one for one in examples if one.example.features.get("foreign") == 0.0]
+    weighed = [one for one in examples if one.example.features.get("foreign") == 0.0]
     for title, names in NAMES.items():
         print(f"\n{title}: each corpus left out of the fit")
-        tell(own, names)
+        tell(weighed, names)
 
 
 async def gathered(lab: Lab, dictionary: Dictionary | None) -> list[Asked]:

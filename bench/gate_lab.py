@@ -12,13 +12,13 @@ import json
 import random
 import tempfile
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from corpora import HERE, SEED, Candidates, Lab, Shelf
+from corpora import HERE, SEED, Candidates, Lab, Shelf, translated
 from quality import Known
 from wenqu.evaluation.calibrate import example_of
 from wenqu.indexes.local import LocalIndex
@@ -35,22 +35,30 @@ if TYPE_CHECKING:
 
     from wenqu.evaluation.calibrate import GateExample
     from wenqu.evaluation.datasets import EvalQuery
-    from wenqu.types import Document, Hit
+    from wenqu.protocols import Dictionary
+    from wenqu.types import Chunk, Document, Hit
 
 __all__ = [
+    "CROSSED",
     "SETS",
     "Asked",
     "Posed",
     "hard",
     "near",
+    "of_crossed",
+    "of_mixed",
     "of_seed",
     "of_set",
     "of_small",
+    "of_small_crossed",
     "sample",
     "written",
 ]
 
 SETS = ("clapnq", "cmrc2018", "expmrc/squad", "dureader_demo", "scifact", "lecoqa")
+CROSSED = ("clapnq", "cmrc2018", "expmrc/squad")
+"""The sets whose questions were translated into the other language."""
+MIXED = "cmrc2018+clapnq+dureader_demo+expmrc/squad"
 PLENTY = 300
 """Most questions of one kind that are asked of one corpus."""
 STRANGERS = 30
@@ -89,8 +97,11 @@ class Posed:
 class Asker:
     """Asks questions of one shelf, by the search that users get."""
 
-    def __init__(self, lab: Lab, shelf: Shelf, index: LocalIndex) -> None:
+    def __init__(
+        self, lab: Lab, shelf: Shelf, index: LocalIndex, dictionary: Dictionary | None
+    ) -> None:
         self._lab, self._shelf, self._index = lab, shelf, index
+        self._dictionary = dictionary
 
     async def ask(self, source: str, texts: Sequence[str], *, accept: bool) -> list[GateExample]:
         """Return an example for each text; ``source`` names the cache of their vectors."""
@@ -109,6 +120,7 @@ class Asker:
             per_side=CANDIDATES,
             lexical_weight=0.5,
             typical=typical_questions(self._lab.embedder.fingerprint),
+            dictionary=self._dictionary,
         )
         every = frozenset(self._shelf.documents)
         reach = [every - set(own) for own in without] or [None] * len(texts)
@@ -120,18 +132,38 @@ class Asker:
     async def _hits(self, finder: Finder, text: str, within: Collection[str] | None) -> list[Hit]:
         found = await finder.find(self._index, Query(text=text), within, Stopwatch())
         lexical, dense = found.scores[Origin.LEXICAL], found.scores[Origin.DENSE]
-        return self._shelf.hits(Candidates(lexical, dense, 0.0), found.scores[Origin.FUSED], HITS)
+        hits = self._shelf.hits(Candidates(lexical, dense, 0.0), found.scores[Origin.FUSED], HITS)
+        return [
+            replace(
+                one,
+                scores={o: s[one.chunk.id] for o, s in found.scores.items() if one.chunk.id in s},
+            )
+            for one in hits
+        ]
 
 
 @asynccontextmanager
-async def opened(lab: Lab, name: str, keep: Collection[str] | None = None) -> AsyncIterator[Asker]:
-    """Index a corpus, or only the documents ``keep`` of it."""
-    every, chunks = lab.corpus(name)
-    documents = [one for one in every if keep is None or one.id in keep]
+async def opened(
+    lab: Lab,
+    name: str,
+    keep: Collection[str] | None = None,
+    dictionary: Dictionary | None = None,
+) -> AsyncIterator[Asker]:
+    """Index a corpus, or several (``a+b``), or only the documents ``keep`` of it."""
+    documents: list[Document] = []
+    chunks: list[Chunk] = []
+    parts = []
+    for part in name.split("+"):
+        every, whole = lab.corpus(part)
+        some = [one for one in every if keep is None or one.id in keep]
+        titles = {document.id: document.title for document in some}
+        own = [one for one in whole if one.document_id in titles]
+        texts = [embedding_text(one, titles[one.document_id]) for one in own]
+        parts.append((await lab.vectors(part, texts, "passage")).astype(np.float16))
+        documents += some
+        chunks += own
     titles = {document.id: document.title for document in documents}
-    chunks = [one for one in chunks if one.document_id in titles]
-    texts = [embedding_text(one, titles[one.document_id]) for one in chunks]
-    vectors = (await lab.vectors(name, texts, "passage")).astype(np.float16)
+    vectors = np.concatenate(parts)
     rows: dict[str, list[int]] = {}
     for row, one in enumerate(chunks):
         rows.setdefault(one.document_id, []).append(row)
@@ -152,7 +184,7 @@ async def opened(lab: Lab, name: str, keep: Collection[str] | None = None) -> As
     with tempfile.TemporaryDirectory() as folder:
         index = LocalIndex(Path(folder), "bench", vectors.shape[1])
         await index.apply(batches())
-        yield Asker(lab, Shelf(index, documents, chunks), index)
+        yield Asker(lab, Shelf(index, documents, chunks), index, dictionary)
         await index.close()
 
 
@@ -265,6 +297,90 @@ async def of_small(lab: Lab, name: str) -> list[Asked]:
                 for kind, source, texts in (
                     ("own", name, [query.text for query in own]),
                     ("removed", name, [query.text for query in gone]),
+                    ("everyday", "gate", draw.sample(everyday, 4)),
+                ):
+                    asked = await asker.ask(source, texts, accept=kind == "own")
+                    found += [Asked(name, f"small {size}", kind, one) for one in asked]
+    return found
+
+
+async def _translated(
+    lab: Lab, asker: Asker, name: str, group: str, queries: Sequence[EvalQuery]
+) -> list[Asked]:
+    """Ask translated questions with their documents, and without."""
+    source, texts = translated(lab, name).name, [query.text for query in queries]
+    gone: list[set[str]] = [_relevant(lab, name, query) for query in queries]
+    found: list[Asked] = []
+    for kind, without in (("own", ()), ("removed", gone)):
+        hits = await asker.search(source, texts, without)
+        for text, some in zip(texts, hits, strict=True):
+            found.append(Asked(name, group, kind, example_of(text, some, accept=kind == "own")))
+    return found
+
+
+async def _foreign_strangers(
+    lab: Lab, asker: Asker, name: str, group: str, language: str
+) -> list[Asked]:
+    """Ask in one language what a corpus in the other does not answer."""
+    found = []
+    for other in (set(SETS) | {f"{one}@" for one in CROSSED}) - {name, f"{name}@"}:
+        base = other.rstrip("@")
+        dataset = lab.dataset(base) if other == base else translated(lab, base)
+        texts = [query.text for query in sample(dataset.judged, STRANGERS)]
+        if detect(texts[0]) == language:
+            source = other if other == base else dataset.name
+            asked = await asker.ask(source, texts, accept=False)
+            found += [Asked(name, group, "other", one) for one in asked]
+    everyday = [text for text in written("out_of_scope") if detect(text) == language]
+    asked = await asker.ask("gate", everyday, accept=False)
+    return found + [Asked(name, group, "everyday", one) for one in asked]
+
+
+async def of_crossed(lab: Lab, name: str, dictionary: Dictionary | None) -> list[Asked]:
+    """Ask a corpus in the other language than its own."""
+    queries = translated(lab, name).judged
+    async with opened(lab, name, None, dictionary) as asker:
+        found = await _translated(lab, asker, name, "large", queries)
+        language = detect(queries[0].text)
+        return found + await _foreign_strangers(lab, asker, name, "large", language)
+
+
+async def of_mixed(lab: Lab, dictionary: Dictionary | None) -> list[Asked]:
+    """Ask a base of both languages: in the other one, and in one's own without the document."""
+    found: list[Asked] = []
+    async with opened(lab, MIXED, None, dictionary) as asker:
+        for name in CROSSED:
+            found += await _translated(lab, asker, name, "mixed", translated(lab, name).judged)
+        for name in MIXED.split("+"):
+            queries = sample(lab.dataset(name).judged, 100)
+            texts = [query.text for query in queries]
+            gone = [_relevant(lab, name, query) for query in queries]
+            for kind, without in (("own", ()), ("removed", gone)):
+                hits = await asker.search(name, texts, without)
+                for text, some in zip(texts, hits, strict=True):
+                    example = example_of(text, some, accept=kind == "own")
+                    found.append(Asked(f"{name}, own language", "mixed", kind, example))
+        everyday = await asker.ask("gate", written("out_of_scope"), accept=False)
+    return found + [Asked("everyday", "mixed", "everyday", one) for one in everyday]
+
+
+async def of_small_crossed(lab: Lab, name: str, dictionary: Dictionary | None) -> list[Asked]:
+    """Ask knowledge bases of 1 to 30 documents in the other language than theirs."""
+    whole, found = translated(lab, name), []
+    draw = random.Random(3)  # noqa: S311 - likewise
+    language = detect(whole.judged[0].text)
+    everyday = [text for text in written("out_of_scope") if detect(text) == language]
+    every = [one.id for one in whole.documents]
+    for size in SMALL:
+        for _ in range(DRAWS):
+            own = draw.sample(whole.judged, min(size, 6))
+            keep = {one for query in own for one in _relevant(lab, name, query)}
+            keep |= set(draw.sample([one for one in every if one not in keep], size - len(own)))
+            gone = [q for q in whole.judged if not _relevant(lab, name, q) & keep]
+            async with opened(lab, name, keep, dictionary) as asker:
+                for kind, source, texts in (
+                    ("own", whole.name, [query.text for query in own]),
+                    ("removed", whole.name, [query.text for query in draw.sample(gone, 6)]),
                     ("everyday", "gate", draw.sample(everyday, 4)),
                 ):
                     asked = await asker.ask(source, texts, accept=kind == "own")

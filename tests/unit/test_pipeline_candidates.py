@@ -191,6 +191,40 @@ def test_a_text_in_the_other_language_is_found_by_words_of_the_dictionary(
     assert [one.name for one in watch.trace().stages].count("translated") == 1
 
 
+def test_candidates_in_the_other_language_bring_what_compares_across_languages(
+    shelf: Shelf, dictionary: Cedict
+) -> None:
+    question, flat = Query(text="stone arch"), np.full(shelf.embedder.dimension, 0.1, np.float32)
+    found = shelf.find(question, dictionary=dictionary, typical={"en": flat, "zh": -flat}).scores
+    assert found[Origin.LEVELLED].keys() == found[Origin.DENSE].keys()
+    asked = asyncio.run(shelf.embedder.embed([question.text], "query"))[0] - 0.6 * flat
+    for hit in asyncio.run(shelf.index.dense(asked, len(TEXTS))):
+        typical = flat if hit.language == "en" else -flat
+        expected = pytest.approx(hit.score - float(asked @ typical), abs=1e-5)
+        assert found[Origin.LEVELLED][hit.chunk_id] == expected
+    shares = {shelf.names[one]: share for one, share in found[Origin.TRANSLATED].items()}
+    assert shares.keys() == {"zh-bridge", "zh-river"}
+    assert 0 == shares["zh-river"] < shares["zh-bridge"] <= 1
+
+
+def test_an_imagined_passage_leaves_levelled_scores_as_they_are(shelf: Shelf) -> None:
+    plain = shelf.find(Query(text="how high")).scores
+    imagined = shelf.find(Query(text="how high", passages=(TEXTS["tower"],))).scores
+    assert imagined[Origin.LEVELLED] == plain[Origin.LEVELLED]
+
+
+def test_only_of_words_that_a_dictionary_has_is_a_share_told(
+    tmp_path: Path, dictionary: Cedict
+) -> None:
+    texts = {"fief": "王的封地很大。"}
+    shelf = Shelf(tmp_path / "index", texts)
+    [fief] = shelf.names
+    for text, shares in (("stone arch", {fief: 0.0}), ("how high", {})):
+        found = shelf.find(Query(text=text), dictionary=dictionary)
+        assert found.scores[Origin.TRANSLATED] == shares
+    assert shelf.find(Query(text="stone arch")).scores[Origin.TRANSLATED] == {}
+
+
 def test_where_all_is_in_the_language_of_the_question_no_dictionary_is_asked(
     tmp_path: Path, dictionary: Cedict
 ) -> None:
@@ -200,6 +234,7 @@ def test_where_all_is_in_the_language_of_the_question_no_dictionary_is_asked(
     plain = shelf.find(Query(text="stone arch"))
     found = shelf.find(Query(text="stone arch"), watch, dictionary=dictionary)
     assert found.scores == plain.scores
+    assert found.scores.keys() == {Origin.LEXICAL, Origin.DENSE, Origin.FUSED}
     assert "translated" not in [one.name for one in watch.trace().stages]
 
 

@@ -28,13 +28,23 @@ QUESTION = "How do I deploy InternLM with lmdeploy?"
 COVERING = "Deploy InternLM with lmdeploy: start the server, then ask it."
 
 
-def hit(text: str, dense: float, *, title: str = "", language: Language = "en") -> Hit:
+def hit(
+    text: str,
+    dense: float,
+    *,
+    title: str = "",
+    language: Language = "en",
+    levelled: float | None = None,
+    translated: float | None = None,
+) -> Hit:
+    scores = {Origin.DENSE: dense, Origin.FUSED: dense}
+    more = {Origin.LEVELLED: levelled, Origin.TRANSLATED: translated}
     return Hit(
         chunk=Chunk(id=text[:16], document_id="d", text=text, start=0, end=len(text)),
         document=DocumentInfo(id="d", source="d.md", title=title, language=language),
         score=dense,
         origin=Origin.FUSED,
-        scores={Origin.DENSE: dense, Origin.FUSED: dense},
+        scores=scores | {origin: one for origin, one in more.items() if one is not None},
     )
 
 
@@ -80,10 +90,39 @@ def test_a_question_about_something_else_is_refused(
 
 
 def test_a_chinese_question_over_english_documents_is_told_by_meaning() -> None:
-    hits = [hit("Start the API server to serve the model.", 0.88), hit("Release notes.", 0.80)]
-    decision = decide("怎样启动服务来部署模型？", hits)
+    near, far = "Start the API server to serve the model.", "Release notes."
+    decision = decide("怎样启动服务来部署模型？", [hit(near, 0.88, levelled=0.09), hit(far, 0.8)])
     assert decision.features["foreign"] == 1.0
     assert decision.outcome is None
+    unlike = decide("怎样启动服务来部署模型？", [hit(near, 0.88, levelled=0.01), hit(far, 0.8)])
+    assert unlike.outcome is Outcome.OUT_OF_SCOPE
+
+
+def test_words_that_a_dictionary_finds_tell_a_question_across_languages() -> None:
+    chances = [
+        decide("怎样启动服务？", [hit("Start it.", 0.8, levelled=0.05, translated=share)])
+        for share in (0.0, None, 0.4, 0.8)
+    ]
+    assert [one.probability for one in chances] == sorted(one.probability for one in chances)
+    assert chances[0].outcome is Outcome.OUT_OF_SCOPE
+    assert chances[-1].outcome is None
+
+
+def test_a_hit_across_languages_is_weighed_against_the_best_of_either() -> None:
+    first, second = hit("Server.", 0.9, levelled=0.08), hit("Other.", 0.8, levelled=0.04)
+    own = hit("服务器。", 0.8, language="zh", levelled=0.08)
+    question = "怎样启动服务？"
+    assert features(question, [first, second])["gap"] == pytest.approx(0.04)
+    assert features(question, [first, second, own])["gap"] == pytest.approx(-0.01)
+    alone = decide(question, [first, second]).probability
+    assert decide(question, [first, second, own]).probability < alone
+
+
+def test_a_passage_in_the_questions_language_is_none_of_another_for_its_document() -> None:
+    # Nothing is levelled where all passages are in the question's language.
+    values = features(QUESTION, [hit(COVERING, 0.9, language="zh")])
+    assert values["foreign"] == 0.0
+    assert values["likeness"] == pytest.approx(0.9)
 
 
 def test_more_likeness_never_makes_a_refusal() -> None:
@@ -187,6 +226,13 @@ def test_a_model_survives_being_stored() -> None:
     assert GateModel.from_data(data) == DEFAULT_MODEL
 
 
+def test_of_a_gate_of_the_former_version_what_was_fitted_is_kept() -> None:
+    lead = {"bias": -2.2, "weights": {"lead": 100.0}, "typical": {}, "threshold": 0.3}
+    own = replace(DEFAULT_MODEL.own, threshold=0.4)
+    data = {"version": 1, "own": own.to_data(), "foreign": lead}
+    assert GateModel.from_data(data) == GateModel(own=own, foreign=DEFAULT_MODEL.foreign)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
@@ -238,18 +284,21 @@ def test_single_characters_cover_nothing_where_there_are_words() -> None:
 
 
 def test_hits_are_weighed_among_those_that_are_of_the_best_ones_side() -> None:
-    english, chinese = hit("Server.", 0.9), hit("服务器。", 0.8, language="zh")
+    english = hit("Server.", 0.9, levelled=0.08)
+    chinese = hit("服务器。", 0.8, language="zh", levelled=0.06)
     question = "怎样启动服务？"
     for alone, other in ((english, chinese), (chinese, english)):
-        assert features(question, [alone, other]) == features(question, [alone])
+        both, single = features(question, [alone, other]), features(question, [alone])
+        assert {**both, "gap": 0} == {**single, "gap": 0}
     assert features(question, [english, chinese])["foreign"] == 1.0
     assert features(question, [chinese, english])["foreign"] == 0.0
 
 
 def test_a_question_whose_answer_is_in_the_other_language_is_answered_beside_its_own() -> None:
     question = "怎样启动服务？"
-    foreign = [hit("Server.", 0.84), *(hit("Other things.", 0.8) for _ in range(4))]
-    own = [hit("别的事情。", 0.83, language="zh") for _ in range(5)]
+    others = [hit("Other things.", 0.8, levelled=0.03) for _ in range(4)]
+    foreign = [hit("Server.", 0.84, levelled=0.08, translated=0.5), *others]
+    own = [hit("别的事情。", 0.83, language="zh", levelled=0.05) for _ in range(5)]
     assert decide(question, foreign).outcome is None
     assert decide(question, [*foreign, *own]).outcome is None
     assert decide(question, own).outcome is Outcome.OUT_OF_SCOPE

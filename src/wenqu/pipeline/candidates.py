@@ -52,7 +52,8 @@ class Candidates:
     """Chunk ids with their scores by origin, and the vector of the question.
 
     Dense scores are inner products with that vector, on the embedder's own scale; the fused ranking
-    rests on levelled ones.
+    rests on levelled ones. Levelled and translated scores are there only where a candidate is in
+    another language than the question.
     """
 
     scores: Mapping[Origin, Mapping[str, float]]
@@ -81,11 +82,16 @@ class _Found:
 
 
 class _Joined(NamedTuple):
-    """The scores of what one wording found; ``near`` are products with the question's vector."""
+    """The scores of what one wording found; ``near`` are products with the question's vector.
+
+    ``foreign`` are the candidates in another language, with their share of the most that their
+    language could have of the question's words, or None where those are not known.
+    """
 
     lexical: dict[str, float]
     near: dict[str, float]
     fused: dict[str, float]
+    foreign: dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +147,30 @@ class Finder:
             for one in others:
                 near |= one.near
             fused = merge(first.fused, [one.fused for one in others])
-        scores = {Origin.LEXICAL: first.lexical, Origin.DENSE: near, Origin.FUSED: fused}
+            scores = {Origin.LEXICAL: first.lexical, Origin.DENSE: near, Origin.FUSED: fused}
+            if any(one.foreign for one in (first, *others)):
+                asked = self._unasked(query.text, vectors[0])
+                scores[Origin.LEVELLED] = self._level(asked, await index.dense(asked, 0, also=near))
+                known = {one: share for one, share in first.foreign.items() if share is not None}
+                scores[Origin.TRANSLATED] = known
         return Candidates(scores=scores, vector=vectors[0])
+
+    def _unasked(self, text: str, vector: Vector) -> Vector:
+        """Return the vector of a text less what it shares with all questions in its language."""
+        typical = self.typical.get(detect(text))
+        return vector if typical is None else vector - _ASKING * typical
+
+    def _level(self, asked: Vector, hits: Sequence[Scored]) -> dict[str, float]:
+        """Return scores less what a typical question in the language of each hit would have.
+
+        Not less the mean of the index, as those that rank are: of a few documents that is what they
+        are about, and no threshold would hold.
+        """
+        typical = {language: float(asked @ one) for language, one in self.typical.items()}
+        return {
+            hit.chunk_id: hit.score - (typical.get(hit.language, 0.0) if hit.language else 0.0)
+            for hit in hits
+        }
 
     async def _imagined(self, query: Query) -> Vector | float:
         """Return what the query's passages add to the vector that is looked up."""
@@ -162,8 +190,7 @@ class Finder:
     ) -> _Found:
         """Ask both sides for one wording."""
         language = detect(text)
-        if language in self.typical:
-            vector = vector - _ASKING * self.typical[language]
+        vector = self._unasked(text, vector)
 
         async def by_meaning() -> Sequence[Scored]:
             with watch.stage("dense"):
@@ -204,19 +231,22 @@ class Finder:
         lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
         translated |= {hit.chunk_id: hit.score for hit in more_translated.hits}
         dense |= {hit.chunk_id: hit.score for hit in more_meaning}
+        foreign, limit = found.foreign((*found.meaning, *more_meaning)), found.translated.limit
+        # Without a limit no text at all has any of the senses, or no sense is known.
+        unknown = 0.0 if found.senses else None
+        shares = {one: translated.get(one, 0.0) / limit if limit else unknown for one in foreign}
         if self.fusion == "rrf":
             fused = rrf(lexical, dense, lexical_weight=self.lexical_weight)
-            return _Joined(lexical, plain, fused)
-        foreign = found.foreign((*found.meaning, *more_meaning))
+            return _Joined(lexical, plain, fused, shares)
         translated = {one: score for one, score in translated.items() if one in foreign}
-        in_their_words = Translated(translated, found.translated.limit)
+        in_their_words = Translated(translated, limit)
         fused = self._weighted(lexical, dense, found.words, foreign, in_their_words)
         share = 0.0 if foreign else _FEEDBACK * coverage(lexical, found.words.limit)
         if share:
             like = await self._like_the_first(index, fused)
             dense = {one: score + share * like[one] for one, score in dense.items()}
             fused = self._weighted(lexical, dense, found.words)
-        return _Joined(lexical, plain, fused)
+        return _Joined(lexical, plain, fused, shares)
 
     def _weighted(
         self,

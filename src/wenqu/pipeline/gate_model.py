@@ -20,10 +20,13 @@ __all__ = ["DEFAULT_MODEL", "FOREIGN_FEATURES", "OWN_FEATURES", "GateModel", "Lo
 OWN_FEATURES = ("likeness", "lead", "coverage", "lexical_lead")
 """What is weighed where the best hit is of the question's language."""
 
-FOREIGN_FEATURES = ("lead",)
+FOREIGN_FEATURES = ("levelled", "gap", "translated")
 """What is weighed where it is not."""
 
-_VERSION = 1
+_VERSION = 2
+_OWN_ALONE = 1
+"""The version whose ``foreign`` weighs what is weighed no more. Nothing had been fitted of it, so
+the one that ships takes its place."""
 _LARGEST = 60.0
 _NO_VALUES: Mapping[str, float] = MappingProxyType({})
 
@@ -88,18 +91,19 @@ class GateModel:
 
     @classmethod
     def from_data(cls, data: Mapping[str, object]) -> GateModel:
-        """Return what ``to_data`` was called on.
+        """Return what ``to_data`` was called on; of an older version what was fitted of it.
 
         Raises:
             StoreError: It is of another version, or is no gate at all.
         """
-        if data.get("version") != _VERSION:
-            raise StoreError("error.gate_data", reason=f"version {data.get('version')}")
+        version = data.get("version")
+        if version not in {_OWN_ALONE, _VERSION}:
+            raise StoreError("error.gate_data", reason=f"version {version}")
         try:
-            return cls(
-                own=_logistic(data["own"], OWN_FEATURES),
-                foreign=_logistic(data["foreign"], FOREIGN_FEATURES),
-            )
+            own = _logistic(data["own"], OWN_FEATURES)
+            if version == _OWN_ALONE:
+                return cls(own=own, foreign=DEFAULT_MODEL.foreign)
+            return cls(own=own, foreign=_logistic(data["foreign"], FOREIGN_FEATURES))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(
                 "error.gate_data", reason=f"{type(error).__name__}: {error}"
@@ -140,6 +144,11 @@ DEFAULT_MODEL = GateModel(
         ),
         threshold=0.25,
     ),
-    foreign=Logistic(bias=-2.2, weights=MappingProxyType({"lead": 100.0}), threshold=0.3),
+    foreign=Logistic(
+        bias=-0.31,
+        weights=MappingProxyType({"levelled": 57.0, "gap": 42.0, "translated": 2.7}),
+        typical=MappingProxyType({"levelled": 0.054, "gap": 0.004, "translated": 0.324}),
+        threshold=0.25,
+    ),
 )
 """Source: bench/gate.py with multilingual-e5-small, see docs/adr/0006-gate.md."""

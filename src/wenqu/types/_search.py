@@ -37,10 +37,17 @@ class Query:
 
 
 class Origin(StrEnum):
-    """Which stage gave a score; scores are comparable only within one origin."""
+    """Which stage gave a score; scores are comparable only within one origin.
+
+    ``levelled`` is the dense score less what all questions and all texts of a language have in
+    common, and ``translated`` the share, 0 … 1, of the most that a text could have of the
+    question's words as a dictionary says them.
+    """
 
     LEXICAL = "lexical"
     DENSE = "dense"
+    LEVELLED = "levelled"
+    TRANSLATED = "translated"
     FUSED = "fused"
     RERANKED = "reranked"
 
