@@ -221,17 +221,19 @@ class Finder:
         )
         every = lexical.keys() | dense.keys() | translated.keys()
         # What one side found is scored by the other too: fusion compares like with like.
-        more_words, more_translated, more_meaning, near = await asyncio.gather(
+        more_meaning = await index.dense(found.vector, 0, also=every - dense.keys(), level=True)
+        foreign = found.foreign((*found.meaning, *more_meaning))
+        to_translate = foreign - translated.keys() if found.senses else ()
+        more_words, more_translated, near = await asyncio.gather(
             index.lexical(found.text, 0, also=every - lexical.keys()),
-            index.lexical(found.senses, 0, also=every - translated.keys()),
-            index.dense(found.vector, 0, also=every - dense.keys(), level=True),
+            index.lexical(found.senses, 0, also=to_translate) if to_translate else _nothing(),
             index.dense(question, 0, also=every),
         )
         plain = {hit.chunk_id: hit.score for hit in near}
         lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
         translated |= {hit.chunk_id: hit.score for hit in more_translated.hits}
         dense |= {hit.chunk_id: hit.score for hit in more_meaning}
-        foreign, limit = found.foreign((*found.meaning, *more_meaning)), found.translated.limit
+        limit = found.translated.limit
         # Without a limit no text at all has any of the senses, or no sense is known.
         unknown = 0.0 if found.senses else None
         shares = {one: translated.get(one, 0.0) / limit if limit else unknown for one in foreign}
@@ -274,3 +276,7 @@ class Finder:
         vectors = await index.vectors([first])
         like = await index.dense(vectors[first], 0, also=fused, level=True)
         return {one.chunk_id: one.score for one in like}
+
+
+async def _nothing() -> LexicalHits:
+    return _NOTHING
