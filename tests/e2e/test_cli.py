@@ -91,7 +91,9 @@ def test_search_prints_hits_with_the_scores_of_each_origin(cli: Cli) -> None:
     assert len(found["hits"]) == 3
     best = found["hits"][0]
     assert set(best) >= {"document", "title", "page", "text", "start", "end", "scores"}
-    assert set(best["scores"]) == {"lexical", "dense", "fused"}
+    # The samples are in both languages: what only compares across them may be there too.
+    more = {"levelled", "translated"}
+    assert set(best["scores"]) - more == {"lexical", "dense", "fused"}
     assert Path(best["document"]).name == "年假制度.md"
     fused = [hit["scores"]["fused"] for hit in found["hits"]]
     assert fused == sorted(fused, reverse=True)
