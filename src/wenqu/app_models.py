@@ -168,16 +168,12 @@ class AppModels:
 
     @property
     def answers_at_once(self) -> int:
-        """How many answers the chat model writes at a time."""
-        from wenqu.models.llamacpp import at_once
+        """How many answers the chat model writes at a time.
 
+        One here: two questions about documents, which are mostly reading, would only both be late.
+        """
         chat = self.settings.chat
-        if chat.slots is not None:
-            return chat.slots
-        if chat.base_url is not None:
-            return _SERVER_SLOTS
-        path = self._chat_file(chat.model or DEFAULT_CHAT_MODEL)
-        return 1 if path is None else at_once(path)
+        return chat.slots or (_SERVER_SLOTS if chat.base_url else 1)
 
     def chat_model_named(self, model: str | None) -> ChatModel:
         """Return a chat model of its own, to be closed by whoever asked for it.
@@ -279,7 +275,7 @@ class AppModels:
         waits = self.settings.chat
         if chat.base_url is not None:
             return self._on_server(chat, chat.base_url)
-        from wenqu.models.llamacpp import LlamaCppChat, at_once
+        from wenqu.models.llamacpp import LlamaCppChat
 
         path = self._chat_file(chat.model or DEFAULT_CHAT_MODEL)
         if path is None:
@@ -289,7 +285,7 @@ class AppModels:
             name=path.stem,
             threads=self.settings.models.threads,
             timeout_s=waits.timeout_s,
-            slots=waits.slots or at_once(path),
+            slots=self.answers_at_once,
             prompts=self.settings.home / "prompts",
         )
 

@@ -100,12 +100,7 @@ class ChatSettings(ChatServer):
         default=20.0, ge=0, description="most seconds spent waiting for a busy server"
     )
     slots: int | None = Field(
-        default=None,
-        ge=1,
-        description=(
-            "answers written at a time;"
-            " default: 64 on a server, here 3 by ik_llama.cpp (`wenqu models tune`), else 1"
-        ),
+        default=None, ge=1, description="answers written at a time; default: 1 here, 64 on a server"
     )
     waiting: int | None = Field(
         default=None,

@@ -284,23 +284,12 @@ def test_the_dictionary_comes_with_a_new_embedder_where_it_can_be_had(
 
 
 @pytest.mark.parametrize(
-    ("chat", "engine", "answers"),
-    [
-        ({"base_url": "http://127.0.0.1:9/v1"}, "llama.cpp", 64),
-        ({"model": "own.gguf"}, "ik_llama.cpp", 3),
-        ({"model": "own.gguf"}, "llama.cpp", 1),
-        ({"model": "own.gguf", "slots": 2}, "llama.cpp", 2),
-        ({}, "ik_llama.cpp", 1),  # the model is not here
-    ],
+    ("chat", "answers"),
+    [({"base_url": "http://127.0.0.1:9/v1"}, 64), ({"slots": 2}, 2), ({}, 1)],
 )
 def test_as_many_answers_are_written_at_once_as_the_model_does_well(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    chat: dict[str, object],
-    engine: str,
-    answers: int,
+    tmp_path: Path, chat: dict[str, object], answers: int
 ) -> None:
-    monkeypatch.setattr("wenqu.models.llama_engine.chosen", lambda _: engine)
     settings = load(home=tmp_path, chat=chat)
     app = AppModels(settings, on_download=lambda *_: None, embedder=None, chat=None)
     assert app.answers_at_once == answers

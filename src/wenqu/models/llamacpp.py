@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wenqu.models.openai import OpenAIChat
     from wenqu.types import Message, Usage
 
-__all__ = ["LlamaCppChat", "at_once"]
+__all__ = ["LlamaCppChat"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,15 +46,6 @@ _BATCH_TOKENS = 64
 _PROMPT_CACHE_MIB = 256
 _SEED = 7
 _EVIDENCE_TOKENS = 450
-# llama.cpp reads prompts so slowly that two answers at once would only make both late.
-_AT_ONCE: Mapping[Engine, int] = {"llama.cpp": 1, "ik_llama.cpp": 3}
-
-
-def at_once(path: Path) -> int:
-    """Return how many answers the engine of the model in ``path`` does well to write at a time."""
-    from wenqu.models.llama_engine import chosen
-
-    return _AT_ONCE[chosen(path)]
 
 
 class LlamaCppChat:
