@@ -39,7 +39,7 @@ _SAME = 0.7  # share of a sentence's words that one which says the same about an
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one source tells; ``told`` and ``vectors`` have an entry for each of its sentences.
+    """What one source tells; ``told``, ``holds`` and ``vectors`` have an entry for each sentence.
 
     A sentence that asks tells nothing by itself: its text is empty, its vectors are zero. One that
     answers it tells both, and has two vectors. ``levelled`` are those to compare with a sentence in
@@ -48,6 +48,7 @@ class Source:
 
     offered: Sequence[EvidenceSentence]
     told: Sequence[str]
+    holds: Sequence[Known]
     vectors: NDArray[np.float32]  # sentences x 2 x dimension
     levelled: NDArray[np.float32]  # of the same shape
     language: Language
@@ -181,6 +182,7 @@ def _source(evidence: Evidence, offered: Sequence[EvidenceSentence]) -> Source:
     return Source(
         offered=offered,
         told=told,
+        holds=list(map(Known, told)),
         vectors=np.array(vectors),
         levelled=np.array(vectors),
         language=detect(passage),
@@ -246,24 +248,25 @@ def _nearest(
     words = set(terms(said))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
     shared = [len(words & set(terms(told))) / (len(words) or 1) for told in source.told]
-    same = [_held(claimed, told) for told in source.told] if crossed else shared
     relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
-    totals = np.sum([likeness, same, relevance], axis=0)
-    counted = [] if crossed else [fact for fact in claimed if fact.kind != "name"]
+    if crossed:
+        totals = quotable = np.sum([likeness, _held(claimed, source), relevance], axis=0)
+    else:
+        totals = np.sum([likeness, shared, relevance], axis=0)
+        quotable = totals + _held([fact for fact in claimed if fact.kind != "name"], source)
     at = int(np.argmax(totals))
     return _Nearest(
         at=at,
-        quoted=int(np.argmax(totals + [_held(counted, told) for told in source.told])),
+        quoted=int(np.argmax(quotable)),
         likeness=float(likeness.max()),
         shared=shared[at],
         total=float(totals[at]),
     )
 
 
-def _held(claimed: Sequence[Fact], told: str) -> float:
-    """Return the share of the facts that a text has."""
-    known = Known(told)
-    return sum(known.has(fact) for fact in claimed) / (len(claimed) or 1)
+def _held(claimed: Sequence[Fact], source: Source) -> list[float]:
+    """Return the share of the facts that each sentence of a source has."""
+    return [sum(map(known.has, claimed)) / (len(claimed) or 1) for known in source.holds]
 
 
 def _altered(
