@@ -29,39 +29,23 @@ class Lanes(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; its lane is free again when the response is closed."""
-        lane, response = await self._sent(request)
+        lane = self._free.pop() if self._free else self._new()
+        self._used.add(lane)
 
         async def release() -> None:
             await self._release(lane)
 
+        try:
+            response = await lane.handle_async_request(request)
+        except BaseException:
+            await release()
+            raise
         return httpx.Response(
             response.status_code,
             headers=response.headers,
             stream=ReleasingStream(response, release),
             extensions=response.extensions,
         )
-
-    async def _sent(
-        self, request: httpx.Request
-    ) -> tuple[httpx.AsyncHTTPTransport, httpx.Response]:
-        """Send ``request``, once more where a kept connection turns out to be closed.
-
-        A server may close one just as a request goes out on it, which it then has not seen.
-        """
-        while True:
-            kept = bool(self._free)
-            lane = self._free.pop() if kept else self._new()
-            self._used.add(lane)
-            try:
-                return lane, await lane.handle_async_request(request)
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-                self._used.discard(lane)
-                await lane.aclose()
-                if not kept:
-                    raise
-            except BaseException:
-                await self._release(lane)
-                raise
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -74,9 +58,7 @@ class Lanes(httpx.AsyncBaseTransport):
         return httpx.AsyncHTTPTransport(verify=self._verify, limits=self._limits)
 
     async def _release(self, lane: httpx.AsyncHTTPTransport) -> None:
-        if lane not in self._used:
-            return
-        self._used.remove(lane)
+        self._used.discard(lane)
         if len(self._free) < _KEPT:
             self._free.append(lane)
         else:
@@ -84,20 +66,22 @@ class Lanes(httpx.AsyncBaseTransport):
 
 
 class ReleasingStream(httpx.AsyncByteStream):
-    """A response's content, which gives back what it took up when it is closed."""
+    """A response's content, which gives back once what it took up, when it is first closed."""
 
     def __init__(self, response: httpx.Response, release: Callable[[], Awaitable[None]]) -> None:
         if not isinstance(response.stream, httpx.AsyncByteStream):  # pragma: no cover - it is one
             raise TypeError(type(response.stream).__name__)
         self._stream = response.stream
-        self._release = release
+        self._release: Callable[[], Awaitable[None]] | None = release
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._stream.__aiter__()
 
     async def aclose(self) -> None:
         """Close it, and give that back."""
+        release, self._release = self._release, None
         try:
             await self._stream.aclose()
         finally:
-            await self._release()
+            if release is not None:
+                await release()

@@ -11,14 +11,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from typing import TYPE_CHECKING
 
 import httpx
 
 from wenqu.models.lanes import ReleasingStream
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 __all__ = ["AT_SERVER", "Throttle"]
 
@@ -58,30 +54,22 @@ class Throttle(httpx.AsyncBaseTransport):
             tell(False)  # noqa: FBT003
             self._end()
             return response
+
+        async def end() -> None:
+            if response.is_success:
+                self._most += 1 / (self._most * _ANSWERS_A_TRY)
+            self._end()
+
         return httpx.Response(
             response.status_code,
             headers=response.headers,
-            stream=ReleasingStream(response, self._once(well=response.is_success)),
+            stream=ReleasingStream(response, end),
             extensions=response.extensions,
         )
 
     async def aclose(self) -> None:
         """Close the transport."""
         await self._transport.aclose()
-
-    def _once(self, *, well: bool) -> Callable[[], Awaitable[None]]:
-        """Return what ends a turn, however often it is called."""
-        ended = False
-
-        async def end() -> None:
-            nonlocal ended
-            if not ended:
-                ended = True
-                if well:
-                    self._most += 1 / (self._most * _ANSWERS_A_TRY)
-                self._end()
-
-        return end
 
     async def _turn(self) -> None:
         if not self._waiting and self._under_way + 1 <= self._most:

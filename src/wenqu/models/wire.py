@@ -390,7 +390,10 @@ def _retrying(transport: httpx.AsyncBaseTransport, patience: Patience) -> httpx.
         allowed_methods=["POST"],
         status_forcelist=_BUSY,
         # Not timeouts: a server that is slow now would have two answers to write.
-        retry_on_exceptions=[httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolError],
+        retry_on_exceptions=[
+            *(httpx.ConnectError, httpx.ConnectTimeout),
+            *(httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError),
+        ],
         backoff_factor=_BACKOFF_S,
         max_backoff_wait=patience.busy_s,
         total_timeout=patience.busy_s,
