@@ -22,6 +22,7 @@ from wenqu.indexes.local import LocalIndex
 from wenqu.models.catalog import find
 from wenqu.models.e5 import open_embedder
 from wenqu.pipeline.discover import discover
+from wenqu.pipeline.likeness import Likeness
 from wenqu.protocols import Change
 from wenqu.readers import default_readers, read_file
 from wenqu.text.chunk import chunk, embedding_key, embedding_text
@@ -190,8 +191,9 @@ class Shelf:
         words = {
             hit.chunk_id: hit.score for hit in lexical.hits if self._has(hit.chunk_id, without)
         }
-        dense = await self._index.dense(vector, top, None, list(words))
-        near = {hit.chunk_id: hit.score for hit in dense if self._has(hit.chunk_id, without)}
+        dense = await self._index.dense(vector, top)
+        every = {hit.chunk_id for hit in dense if self._has(hit.chunk_id, without)} | words.keys()
+        near = Likeness(await self._index.vectors(every)).to(vector)
         return Candidates(words, near, lexical.limit)
 
     def _has(self, chunk_id: str, without: Collection[str]) -> bool:

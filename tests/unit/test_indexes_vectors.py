@@ -105,16 +105,6 @@ def test_a_saved_index_comes_back_bit_for_bit(some: list[Change]) -> None:
     np.testing.assert_array_equal(loaded.documents, index.documents)
 
 
-@settings(deadline=None, max_examples=25)
-@given(changes)
-def test_asking_for_chunks_scores_them_as_the_ranking_does(some: list[Change]) -> None:
-    index = index_of(*some)
-    query = vector_of("question")
-    everything = {one.chunk_id: one.score for one in search(index, query, 100)}
-    asked = index.scores(query, [*everything, "0123456789abcdef"])
-    assert {one.chunk_id: one.score for one in asked} == pytest.approx(everything, abs=NEAR)
-
-
 def test_ids_use_all_64_bits() -> None:
     chunk = Chunk(id="7fffffffffffffff", document_id="f" * 16, text="a", start=0, end=1)
     change = Change(
@@ -173,8 +163,8 @@ def test_a_mean_of_few_chunks_is_mostly_that_of_all() -> None:
     index = index_of(change_of(1, few), change_of(2, many))
     query = vector_of("a question")
     (chunk,) = (c.id for c in change_of(1, few).chunks)
-    (plain,) = index.scores(query, [chunk])
-    (level,) = index.scores(query, [chunk], level=True)
+    (plain,) = (one for one in index.search(query, 300) if one.chunk_id == chunk)
+    (level,) = (one for one in index.search(query, 300, level=True) if one.chunk_id == chunk)
     overall = np.mean([vector_of(c.text) for c in change_of(2, many).chunks], axis=0) @ query
     own = vector_of("一座桥") @ query
     assert abs((plain.score - level.score) - overall) < 0.1 * abs(own - overall)

@@ -24,12 +24,12 @@ from wenqu.indexes.vectors import VectorBatch, VectorIndex
 from wenqu.protocols import IndexState
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from wenqu.protocols import Change, LexicalHits, Scored, Senses
+    from wenqu.protocols import Change, ChunkVectors, LexicalHits, Scored, Senses
 
 __all__ = ["LocalIndex", "LocalIndexes", "discard"]
 
@@ -72,11 +72,6 @@ class _Parts:
 
     lexical: LexicalIndex
     vectors: VectorIndex
-
-
-def _ranked(hits: Iterable[Scored]) -> list[Scored]:
-    """Return hits best first, equal scores in the order of chunk ids."""
-    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
 
 
 @contextmanager
@@ -152,29 +147,28 @@ class LocalIndex:
         also: Collection[str] = (),
     ) -> LexicalHits:
         """See the protocol."""
-        return await asyncio.to_thread(self._parts.lexical.search, wanted, top, documents, also)
+        search = self._parts.lexical.search
+        if not (top or also):
+            return search(wanted, top, documents, also)
+        return await asyncio.to_thread(search, wanted, top, documents, also)
 
     async def dense(
         self,
         vector: NDArray[np.float32],
         top: int,
         documents: Collection[str] | None = None,
-        also: Collection[str] = (),
         *,
         level: bool = False,
     ) -> Sequence[Scored]:
         """See the protocol."""
-        vectors = self._parts.vectors
-        vector = vector.astype(np.float32)
-        # A few hundred products take less time than it takes to wake a thread.
-        more = vectors.scores(vector, also, level=level)
-        if not top:
-            return more
-        best = await asyncio.to_thread(vectors.search, vector, top, documents, level=level)
-        return _ranked({one.chunk_id: one for one in (*more, *best)}.values()) if more else best
+        search = self._parts.vectors.search
+        return await asyncio.to_thread(
+            search, vector.astype(np.float32), top, documents, level=level
+        )
 
-    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+    async def vectors(self, chunk_ids: Collection[str]) -> ChunkVectors:
         """See the protocol."""
+        # A few hundred rows take less time than it takes to wake a thread.
         return self._parts.vectors.of(chunk_ids)
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ import faiss
 import numpy as np
 
 from wenqu.indexes.sketch import Sketch, codes_of, in_one_thread, only
-from wenqu.protocols import Scored
+from wenqu.protocols import ChunkVectors, Scored
 from wenqu.text.language import detect
 from wenqu.types import Language
 
@@ -193,20 +193,15 @@ class VectorIndex:
         products = np.concatenate([products for _, products in found])
         return self._scored(rows, products, vector, level=level, top=top)
 
-    def scores(
-        self, vector: NDArray[np.float32], wanted: Collection[str], *, level: bool = False
-    ) -> list[Scored]:
-        """Return the chunks ``wanted`` that are here by inner product, best first."""
+    def of(self, wanted: Collection[str]) -> ChunkVectors:
+        """Return the vectors of the chunks ``wanted`` that are here, in the order of their ids."""
         rows = self._rows(wanted)
-        # Not a matrix product, which rounds a row's by the rows beside it.
-        products = np.einsum("ij,j->i", self._decoded(rows), vector)
-        return self._scored(rows, products, vector, level=level)
-
-    def of(self, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the vectors of the chunks ``wanted`` that are here."""
-        rows = self._rows(wanted)
-        names = [f"{chunk:016x}" for chunk in self.chunks[rows].tolist()]
-        return dict(zip(names, self._decoded(rows), strict=True))
+        return ChunkVectors(
+            _names(self.chunks[rows]),
+            _languages(self.languages[rows]),
+            self._decoded(rows),
+            self._means_by_language,
+        )
 
     def _best(
         self, vector: NDArray[np.float32], top: int, wanted: NDArray[np.bool_], rows: slice
@@ -251,15 +246,12 @@ class VectorIndex:
         """Return the rows of the chunks ``wanted`` that are here."""
         if not wanted or not len(self.chunks):
             return np.empty(0, np.int64)
-        ids = np.array([int(chunk, 16) for chunk in wanted], np.uint64)
+        ids = np.array(sorted(int(chunk, 16) for chunk in wanted), np.uint64)
         order, ordered = self._order
         places = np.searchsorted(ordered, ids)
         places = places[ordered[np.minimum(places, len(ordered) - 1)] == ids]
         here: NDArray[np.int64] = order[places]
         return here
-
-    def _decoded(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return self._halves[rows].astype(np.float32)
 
     def _scored(
         self,
@@ -268,16 +260,23 @@ class VectorIndex:
         vector: NDArray[np.float32],
         *,
         level: bool,
-        top: int | None = None,
+        top: int,
     ) -> list[Scored]:
-        """Return chunks by their scores, best first, equal ones in the order of their ids."""
+        """Return up to ``top`` chunks by score, best first, equal ones in order of ids."""
         if level:
             products = products - (self._means @ vector)[self.languages[rows]]
         order = np.lexsort((self.chunks[rows], -products))[:top]
         rows = rows[order]
-        names = map("{:016x}".format, self.chunks[rows].tolist())
-        languages = map(_LANGUAGES.__getitem__, self.languages[rows].tolist())
+        names, languages = _names(self.chunks[rows]), _languages(self.languages[rows])
         return list(map(Scored, names, products[order].tolist(), languages))
+
+    def _decoded(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of some rows; FAISS turns float16 to float32 faster than NumPy."""
+        if not len(rows):
+            return np.empty((0, self.vectors.d), np.float32)
+        in_one_thread()
+        decoded: NDArray[np.float32] = self.vectors.sa_decode(self._halves[rows].view(np.uint8))
+        return decoded
 
     @cached_property
     def _halves(self) -> NDArray[np.float16]:
@@ -293,10 +292,22 @@ class VectorIndex:
         return means.astype(np.float32)
 
     @cached_property
+    def _means_by_language(self) -> dict[Language, NDArray[np.float32]]:
+        return dict(zip(_LANGUAGES, self._means, strict=True))
+
+    @cached_property
     def _order(self) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         """Rows in the order of their chunk ids, and these ids, which are found by bisection."""
         order = np.argsort(self.chunks)
         return order, self.chunks[order]
+
+
+def _names(chunks: NDArray[np.uint64]) -> list[str]:
+    return list(map("{:016x}".format, chunks.tolist()))
+
+
+def _languages(codes: NDArray[np.uint8]) -> list[Language]:
+    return list(map(_LANGUAGES.__getitem__, codes.tolist()))
 
 
 def _sketched(vectors: faiss.IndexScalarQuantizer) -> Sketch | None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from wenqu.errors import ModelError
+from wenqu.pipeline.likeness import Likeness
 from wenqu.protocols import LexicalHits
 from wenqu.text.fusion import NOT_TRANSLATED, Translated, coverage, fuse, merge, rrf
 from wenqu.text.language import detect
 from wenqu.types import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -76,20 +77,30 @@ class _Found:
     senses: tuple[Senses, ...]
     translated: LexicalHits
 
-    def foreign(self, hits: Sequence[Scored]) -> set[str]:
-        """Return those of ``hits`` that are in another language than the question."""
-        return {hit.chunk_id for hit in hits if hit.language not in {self.language, None}}
+    @property
+    def crosses(self) -> bool:
+        """Whether anything near in meaning is in another language."""
+        return any(hit.language not in {self.language, None} for hit in self.meaning)
+
+
+class _Question(NamedTuple):
+    """The question's vector, and what is looked up: that less what all questions share."""
+
+    vector: Vector
+    asked: Vector
 
 
 class _Joined(NamedTuple):
-    """The scores of what one wording found; ``near`` are products with the question's vector.
+    """The scores of what one wording found.
 
-    ``foreign`` are the candidates in another language, with their share of the most that their
-    language could have of the question's words, or None where those are not known.
+    ``near`` are products with the question's vector, ``levelled`` are those that compare across
+    languages. ``foreign`` are the candidates in another language, with their share of the most
+    that their language could have of the question's words, or None where those are not known.
     """
 
     lexical: dict[str, float]
     near: dict[str, float]
+    levelled: dict[str, float]
     fused: dict[str, float]
     foreign: dict[str, float | None]
 
@@ -142,35 +153,24 @@ class Finder:
             for text, vector in zip(texts, vectors, strict=True)
         ]
         with watch.stage("fuse"):
-            first, *others = [await self._joined(index, one, vectors[0]) for one in found]
-            near = first.near.copy()
-            for one in others:
-                near |= one.near
-            fused = merge(first.fused, [one.fused for one in others])
-            scores = {Origin.LEXICAL: first.lexical, Origin.DENSE: near, Origin.FUSED: fused}
-            if any(one.foreign for one in (first, *others)):
-                asked = self._unasked(query.text, vectors[0])
-                scores[Origin.LEVELLED] = self._level(asked, await index.dense(asked, 0, also=near))
+            question = _Question(vectors[0], self._unasked(query.text, vectors[0]))
+            every = [await self._joined(index, one, question) for one in found]
+            first = every[0]
+            scores = {
+                Origin.LEXICAL: first.lexical,
+                Origin.DENSE: {one: score for each in every for one, score in each.near.items()},
+                Origin.FUSED: merge(first.fused, [one.fused for one in every[1:]]),
+            }
+            if any(one.foreign for one in every):
+                levelled = {one: score for each in every for one, score in each.levelled.items()}
                 known = {one: share for one, share in first.foreign.items() if share is not None}
-                scores[Origin.TRANSLATED] = known
+                scores |= {Origin.LEVELLED: levelled, Origin.TRANSLATED: known}
         return Candidates(scores=scores, vector=vectors[0])
 
     def _unasked(self, text: str, vector: Vector) -> Vector:
         """Return the vector of a text less what it shares with all questions in its language."""
         typical = self.typical.get(detect(text))
         return vector if typical is None else vector - _ASKING * typical
-
-    def _level(self, asked: Vector, hits: Sequence[Scored]) -> dict[str, float]:
-        """Return scores less what a typical question in the language of each hit would have.
-
-        Not less the mean of the index, as those that rank are: of a few documents that is what they
-        are about, and no threshold would hold.
-        """
-        typical = {language: float(asked @ one) for language, one in self.typical.items()}
-        return {
-            hit.chunk_id: hit.score - (typical.get(hit.language, 0.0) if hit.language else 0.0)
-            for hit in hits
-        }
 
     async def _imagined(self, query: Query) -> Vector | float:
         """Return what the query's passages add to the vector that is looked up."""
@@ -202,8 +202,9 @@ class Finder:
 
         words, meaning = await asyncio.gather(by_words(), by_meaning())
         found = _Found(text, language, vector, words, meaning, (), _NOTHING)
-        if self.dictionary is None or self.fusion == "rrf" or not found.foreign(meaning):
+        if self.dictionary is None or self.fusion == "rrf" or not found.crosses:
             return found
+        # Not beside the others: what these wait for is memory, and a third slows them both.
         try:
             with watch.stage("translated"):
                 senses = await asyncio.to_thread(self.dictionary.translate, text)
@@ -213,7 +214,7 @@ class Finder:
             return found
         return replace(found, senses=senses, translated=translated)
 
-    async def _joined(self, index: Index, found: _Found, question: Vector) -> _Joined:
+    async def _joined(self, index: Index, found: _Found, question: _Question) -> _Joined:
         """Join what one wording found on each side."""
         lexical, dense, translated = (
             {hit.chunk_id: hit.score for hit in hits}
@@ -221,34 +222,46 @@ class Finder:
         )
         every = lexical.keys() | dense.keys() | translated.keys()
         # What one side found is scored by the other too: fusion compares like with like.
-        more_meaning = await index.dense(found.vector, 0, also=every - dense.keys(), level=True)
-        foreign = found.foreign((*found.meaning, *more_meaning))
+        likeness = Likeness(await index.vectors(every))
+        foreign = likeness.foreign(found.language)
         to_translate = foreign - translated.keys() if found.senses else ()
-        more_words, more_translated, near = await asyncio.gather(
+        more_words, more_translated = await asyncio.gather(
             index.lexical(found.text, 0, also=every - lexical.keys()),
-            index.lexical(found.senses, 0, also=to_translate) if to_translate else _nothing(),
-            index.dense(question, 0, also=every),
+            index.lexical(found.senses, 0, also=to_translate),
         )
-        plain = {hit.chunk_id: hit.score for hit in near}
         lexical |= {hit.chunk_id: hit.score for hit in more_words.hits}
         translated |= {hit.chunk_id: hit.score for hit in more_translated.hits}
-        dense |= {hit.chunk_id: hit.score for hit in more_meaning}
+        abroad = {one: translated[one] for one in foreign & translated.keys()}
         limit = found.translated.limit
         # Without a limit no text at all has any of the senses, or no sense is known.
         unknown = 0.0 if found.senses else None
-        shares = {one: translated.get(one, 0.0) / limit if limit else unknown for one in foreign}
+        shares = {one: abroad.get(one, 0.0) / limit if limit else unknown for one in foreign}
+        return _Joined(
+            lexical=lexical,
+            near=likeness.to(question.vector),
+            levelled=likeness.to(question.asked, self.typical),
+            fused=self._fused(found, lexical, Translated(abroad, limit), likeness, foreign),
+            foreign=shares,
+        )
+
+    def _fused(
+        self,
+        found: _Found,
+        lexical: Mapping[str, float],
+        translated: Translated,
+        likeness: Likeness,
+        foreign: Collection[str],
+    ) -> dict[str, float]:
+        dense = likeness.levelled(found.vector)
         if self.fusion == "rrf":
-            fused = rrf(lexical, dense, lexical_weight=self.lexical_weight)
-            return _Joined(lexical, plain, fused, shares)
-        translated = {one: score for one, score in translated.items() if one in foreign}
-        in_their_words = Translated(translated, limit)
-        fused = self._weighted(lexical, dense, found.words, foreign, in_their_words)
+            return rrf(lexical, dense, lexical_weight=self.lexical_weight)
+        fused = self._weighted(lexical, dense, found.words, foreign, translated)
         share = 0.0 if foreign else _FEEDBACK * coverage(lexical, found.words.limit)
-        if share:
-            like = await self._like_the_first(index, fused)
-            dense = {one: score + share * like[one] for one, score in dense.items()}
-            fused = self._weighted(lexical, dense, found.words)
-        return _Joined(lexical, plain, fused, shares)
+        if not (share and dense):
+            return fused
+        like_the_first = likeness.levelled(likeness.of(min(dense, key=_best_of(fused))))
+        dense = {one: score + share * like_the_first[one] for one, score in dense.items()}
+        return self._weighted(lexical, dense, found.words)
 
     def _weighted(
         self,
@@ -268,15 +281,7 @@ class Finder:
             translated=translated,
         )
 
-    async def _like_the_first(
-        self, index: Index, fused: Mapping[str, float]
-    ) -> Mapping[str, float]:
-        """Return how like the best candidate each one is."""
-        first = min(fused, key=lambda one: (-fused[one], one))
-        vectors = await index.vectors([first])
-        like = await index.dense(vectors[first], 0, also=fused, level=True)
-        return {one.chunk_id: one.score for one in like}
 
-
-async def _nothing() -> LexicalHits:
-    return _NOTHING
+def _best_of(scores: Mapping[str, float]) -> Callable[[str], tuple[float, str]]:
+    """Return a key that sorts best first, and equal ones in the order of ids."""
+    return lambda one: (-scores[one], one)

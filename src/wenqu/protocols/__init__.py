@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wenqu.protocols._indexes import (
     Change,
+    ChunkVectors,
     Index,
     IndexState,
     LexicalHits,
@@ -57,6 +58,7 @@ __all__ = [
     "Change",
     "ChangeLog",
     "ChatModel",
+    "ChunkVectors",
     "ConversationStore",
     "Dictionary",
     "DocumentStore",

@@ -60,6 +60,21 @@ class LexicalHits:
     named: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChunkVectors:
+    """Vectors of chunks, a row each, with the chunks' languages.
+
+    ``vectors`` has shape (chunks, dimension), float32. ``means`` are the mean vectors of each
+    language over the whole index: a product less that with the mean of the chunk's language is
+    *levelled*, so that chunks of different languages compare.
+    """
+
+    chunk_ids: Sequence[str]
+    languages: Sequence[Language]
+    vectors: NDArray[np.float32]
+    means: Mapping[Language, NDArray[np.float32]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
     """How far an index has come, and whether it wants to be built anew.
@@ -112,18 +127,15 @@ class Index(Protocol):
         vector: NDArray[np.float32],
         top: int,
         documents: Collection[str] | None = None,
-        also: Collection[str] = (),
         *,
         level: bool = False,
     ) -> Sequence[Scored]:
         """Return up to ``top`` chunks by inner product, best first, only of ``documents``.
 
-        The chunks ``also`` that the index holds are scored too, wherever they rank. Each says its
-        language. With ``level``, a score is the inner product less that of the mean vector of the
-        chunk's language over the index, so that chunks of different languages compare.
+        Each says its language. With ``level``, scores are levelled.
         """
 
-    async def vectors(self, chunk_ids: Collection[str]) -> Mapping[str, NDArray[np.float32]]:
+    async def vectors(self, chunk_ids: Collection[str]) -> ChunkVectors:
         """Return the vectors of those of ``chunk_ids`` that the index holds."""
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from wenqu.errors import ConflictError, InputError, NotFoundError, StoreError
@@ -36,6 +36,7 @@ _LIMITS = {
     "chunk_tokens": (MIN_CHUNK_TOKENS, MAX_CHUNK_TOKENS),
     "chunk_overlap": (0, MAX_CHUNK_OVERLAP),
 }
+_ID = select(knowledge_bases.c.id).where(knowledge_bases.c.name == bindparam("name"))
 _NAME = re.compile(r"[\w][\w .\-]{0,63}")
 
 
@@ -95,9 +96,8 @@ class DatabaseKnowledgeBases:
 
     async def id_of(self, name: str) -> int:
         """See the protocol."""
-        query = select(knowledge_bases.c.id).where(knowledge_bases.c.name == _tidy(name))
         found = await self._database.remembered(
-            ("id", name), lambda connection: connection.scalar(query)
+            ("id", name), lambda connection: connection.scalar(_ID, {"name": _tidy(name)})
         )
         if found is None:
             raise NotFoundError("error.kb_missing", name=name)

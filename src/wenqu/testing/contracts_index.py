@@ -23,6 +23,7 @@ _RIVERS = document_of("two", "长江是中国最长的河流。", "A river flows
 _CODES = document_of("three", "GB/T 7714-2015 规定参考文献著录规则。")
 _DOCUMENTS = (_BRIDGES, _RIVERS, _CODES)
 _GONE = document_of("one")
+_TEXTS = {chunk.id: chunk.text for one in _DOCUMENTS for chunk in chunks_of(one)}
 # float16 keeps 11 bits of each of the numbers.
 _NEAR = 2e-3
 
@@ -98,11 +99,7 @@ class IndexContract:
             await index.apply(_batches(*_DOCUMENTS))
             query = vector_of("a question")
             found = await index.dense(query, 10)
-            expected = {
-                chunk.id: float(vector_of(chunk.text) @ query)
-                for document in _DOCUMENTS
-                for chunk in chunks_of(document)
-            }
+            expected = {chunk: float(vector_of(text) @ query) for chunk, text in _TEXTS.items()}
             assert {one.chunk_id for one in found} == set(expected)
             assert [one.score for one in found] == sorted(
                 (one.score for one in found), reverse=True
@@ -110,19 +107,6 @@ class IndexContract:
             for one in found:
                 assert one.score == pytest.approx(expected[one.chunk_id], abs=_NEAR)
             assert len(await index.dense(query, 2)) == 2
-
-        self._run(check)
-
-    def test_chunks_asked_for_are_scored_wherever_they_rank(self) -> None:
-        async def check(index: Index) -> None:
-            await index.apply(_batches(*_DOCUMENTS))
-            query = vector_of("赵州桥在河北省赵县。")
-            everything = {one.chunk_id: one.score for one in await index.dense(query, 10)}
-            last = list(everything)[-1]
-            found = await index.dense(query, 1, also=[last, "0123456789abcdef"])
-            assert [one.chunk_id for one in found] == [_id(_BRIDGES, 0), last]
-            assert found[1].score == pytest.approx(everything[last], abs=1e-5)
-            assert [one.chunk_id for one in await index.dense(query, 0, also=[last])] == [last]
 
         self._run(check)
 
@@ -139,21 +123,34 @@ class IndexContract:
                 taken[one.language].add(round(plain[chunk].score - one.score, 4))
             assert [len(some) for some in taken.values()] == [1, 1]
             assert taken["zh"] != taken["en"]
-            last = list(level)[-1]
-            found = await index.dense(query, 0, also=[last], level=True)
-            assert found[0].score == pytest.approx(level[last].score, abs=1e-5)
 
         self._run(check)
 
     def test_it_gives_the_vectors_of_the_chunks_that_it_holds(self) -> None:
         async def check(index: Index) -> None:
             await index.apply(_batches(*_DOCUMENTS))
-            found = await index.vectors([_id(_RIVERS, 1), "0123456789abcdef"])
-            assert list(found) == [_id(_RIVERS, 1)]
-            assert found[_id(_RIVERS, 1)] == pytest.approx(
-                vector_of("A river flows under the bridge."), abs=_NEAR
-            )
-            assert await index.vectors([]) == {}
+            found = await index.vectors([_id(_RIVERS, 1), "0123456789abcdef", _id(_BRIDGES, 0)])
+            rows = dict(zip(found.chunk_ids, found.vectors, strict=True))
+            assert rows.keys() == {_id(_RIVERS, 1), _id(_BRIDGES, 0)}
+            for chunk, row in rows.items():
+                assert row == pytest.approx(vector_of(_TEXTS[chunk]), abs=_NEAR)
+            languages = dict(zip(found.chunk_ids, found.languages, strict=True))
+            assert languages == {_id(_RIVERS, 1): "en", _id(_BRIDGES, 0): "zh"}
+            nothing = await index.vectors([])
+            assert not nothing.chunk_ids
+            assert len(nothing.vectors) == 0
+
+        self._run(check)
+
+    def test_its_vectors_come_with_the_means_that_level_scores(self) -> None:
+        async def check(index: Index) -> None:
+            await index.apply(_batches(*_DOCUMENTS))
+            query = vector_of("a question")
+            level = {one.chunk_id: one.score for one in await index.dense(query, 10, level=True)}
+            found = await index.vectors(level)
+            rows = zip(found.chunk_ids, found.languages, found.vectors, strict=True)
+            scores = {one: float((row - found.means[own]) @ query) for one, own, row in rows}
+            assert scores == pytest.approx(level, abs=_NEAR)
 
         self._run(check)
 
@@ -216,8 +213,8 @@ class IndexContract:
             await index.apply(_batches(_GONE, first=4))
             assert await self._lexical(index, "赵州桥") == []
             query = vector_of(_BRIDGES.text)
-            found = await index.dense(query, 9, also=[_id(_BRIDGES, 0)])
-            assert _id(_BRIDGES, 0) not in {one.chunk_id for one in found}
+            assert _id(_BRIDGES, 0) not in {one.chunk_id for one in await index.dense(query, 9)}
+            assert not (await index.vectors([_id(_BRIDGES, 0)])).chunk_ids
 
         self._run(check)
 
