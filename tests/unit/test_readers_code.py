@@ -7,6 +7,7 @@ import pytest
 from wenqu.protocols import Sample
 from wenqu.readers.markup.code import CodeReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import texts
 from wenqu.types import BlockKind, Document
 
 PYTHON = '''"""A module.
@@ -51,22 +52,12 @@ def read(text: str, name: str) -> Document:
     return CodeReader().read(text.encode(), name)
 
 
-def headings(document: Document) -> list[str]:
-    return [
-        document.text[block.span.start : block.span.end]
-        for block in document.blocks
-        if block.kind is BlockKind.HEADING
-    ]
-
-
 def test_definitions_are_headed_by_their_names_and_keep_what_stands_above_them() -> None:
     document = read(PYTHON, "src/search.py")
     assert document.title == "search.py"
     assert document.meta["code_language"] == "python"
-    assert headings(document) == ["def search", "class Index"]
-    first, _, search, _, index = [
-        document.text[block.span.start : block.span.end] for block in document.blocks
-    ]
+    assert texts(document, BlockKind.HEADING) == ["def search", "class Index"]
+    first, _, search, _, index = texts(document)
     assert first.endswith("LIMIT = 3\n```")
     assert search.startswith("```\n# 检索一次。\n@cached\ndef search")
     assert "def not_a_definition" in search
@@ -96,13 +87,13 @@ def test_definitions_are_headed_by_their_names_and_keep_what_stands_above_them()
     ],
 )
 def test_definitions_of_many_languages_are_known(name: str, line: str, heading: str) -> None:
-    found = headings(read(f"{line}\n  body\n}}\n", name))
+    found = texts(read(f"{line}\n  body\n}}\n", name), BlockKind.HEADING)
     assert [text.lower() for text in found] == [heading.lower()]
 
 
 @pytest.mark.parametrize("line", ["if (a) {", "return f(x);", "x = find(1)", "call(a, b);"])
 def test_statements_define_nothing(line: str) -> None:
-    assert headings(read(f"{line}\n", "a.c")) == []
+    assert texts(read(f"{line}\n", "a.c"), BlockKind.HEADING) == []
 
 
 def test_configuration_has_no_definitions_to_speak_of() -> None:

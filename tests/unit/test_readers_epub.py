@@ -12,6 +12,7 @@ from wenqu.errors import ReadError
 from wenqu.readers.detect import sample
 from wenqu.readers.markup.epub import EpubReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import text_of
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def read(data: bytes) -> Document:
 
 def outline(document: Document) -> list[tuple[str, ...]]:
     return [
-        (*block.heading, document.text[block.span.start : block.span.end])
+        (*block.heading, text_of(document, block))
         for block in document.blocks
         if block.kind is BlockKind.HEADING
     ]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 from wenqu.readers.builder import DocumentBuilder
 from wenqu.readers.office.grid import Grid
 from wenqu.readers.office.spreadsheet import SpreadsheetReader
-from wenqu.testing.workbooks import Cell, paragraphs, sheet_xml, tables, workbook
+from wenqu.testing.workbooks import paragraphs, read_sheet, tables
 
-if TYPE_CHECKING:
-    from wenqu.types import Document
-
-
-def read(rows: list[list[Cell]], after: str = "", **more: object) -> Document:
-    data = workbook({"Sheet1": sheet_xml(rows, after)}, **more)  # type: ignore[arg-type]
-    return SpreadsheetReader().read(data, "book.xlsx")
+read = partial(read_sheet, SpreadsheetReader())
 
 
 def test_rows_above_a_table_are_its_title_and_long_ones_below_are_notes() -> None:

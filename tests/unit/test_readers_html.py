@@ -8,6 +8,7 @@ from wenqu.errors import ReadError
 from wenqu.protocols import Sample
 from wenqu.readers.markup.html import HtmlReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import blocks
 from wenqu.types import BlockKind, Document
 
 PAGE = """<!DOCTYPE html><html><head><title>Handbook</title><meta name="author" content="Ada">
@@ -43,10 +44,7 @@ def read(html: str) -> Document:
 
 def test_a_page_becomes_its_content() -> None:
     document = read(PAGE)
-    assert [
-        (block.kind.value, document.text[block.span.start : block.span.end])
-        for block in document.blocks
-    ] == [
+    assert blocks(document) == [
         ("heading", "Leave"),
         ("paragraph", "Ten days\na year, in full."),
         ("heading", "Steps"),
@@ -106,13 +104,6 @@ def test_a_menu_of_links_is_dropped_but_a_list_with_words_stays() -> None:
 
 def test_a_tower_of_tags_does_not_break_the_reader() -> None:
     assert "deep" in read("<div>" * 5000 + "deep" + "</div>" * 5000).text
-
-
-def blocks(document: Document) -> list[tuple[str, str]]:
-    return [
-        (block.kind.value, document.text[block.span.start : block.span.end])
-        for block in document.blocks
-    ]
 
 
 def test_a_table_of_data_keeps_its_caption_and_small_tables_inside_its_cells() -> None:

@@ -13,6 +13,7 @@ from wenqu.protocols import ReadOptions
 from wenqu.readers import choose, default_readers, identify, read_file
 from wenqu.readers.builder import DocumentBuilder, unspaced
 from wenqu.readers.detect import sample
+from wenqu.testing.reading import paths, texts
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def test_the_builder_counts_the_characters_of_the_normalised_text() -> None:
     builder.heading("Next", 2)
     builder.add("end")
     document = builder.build()
-    assert [document.text[b.span.start : b.span.end] for b in document.blocks] == [
+    assert texts(document) == [
         "Á title",
         "one\ntwo",
         "Deeper",
@@ -154,9 +155,9 @@ def test_a_document_inside_another_is_a_section_with_its_own_headings() -> None:
     outer.include(inner.build(), "b.md", 2)
     outer.add("after")
     document = outer.build()
-    paths = {document.text[b.span.start : b.span.end]: b.heading for b in document.blocks}
-    assert paths["inside"] == ("Mail", "b.md", "Part")
-    assert paths["after"] == ("Mail",)
+    above = paths(document)
+    assert above["inside"] == ("Mail", "b.md", "Part")
+    assert above["after"] == ("Mail",)
 
 
 def test_a_text_beyond_what_is_allowed_is_refused_while_it_grows() -> None:

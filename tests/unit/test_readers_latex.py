@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wenqu.protocols import Sample
 from wenqu.readers.markup.latex import LatexReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import blocks
 
 if TYPE_CHECKING:
     from wenqu.types import Document
@@ -63,10 +64,7 @@ def test_a_paper_becomes_its_words() -> None:
     document = read(PAPER)
     assert document.title == "A Short Paper"
     assert document.meta["author"] == "Ada , Bob" or document.meta["author"] == "Ada, Bob"
-    assert [
-        (block.kind.value, document.text[block.span.start : block.span.end])
-        for block in document.blocks
-    ] == [
+    assert blocks(document) == [
         ("heading", "A Short Paper"),
         ("paragraph", "We show 5% of $x_1 + y$."),
         ("heading", "Introduction"),

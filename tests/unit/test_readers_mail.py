@@ -15,6 +15,7 @@ from wenqu.readers.mail.tnef import WrappedMailReader
 from wenqu.readers.markup.html import HtmlReader
 from wenqu.readers.markup.text import TextReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import paths, text_of
 from wenqu.types import BlockKind, Document
 
 
@@ -182,7 +183,7 @@ def test_attachments_become_sections_under_their_decoded_names() -> None:
     )
     document = read(bytes(made))
     section = [block for block in document.blocks if "会议室.txt" in block.heading]
-    assert [document.text[b.span.start : b.span.end] for b in section] == ["听泉有六个座位。"]
+    assert [text_of(document, b) for b in section] == ["听泉有六个座位。"]
     assert section[0].heading == ("周会", "会议室.txt")
     assert "\nAttachments: 会议室.txt\n" in document.text
 
@@ -220,8 +221,7 @@ def test_a_forwarded_message_is_a_section_with_its_own_head() -> None:
     made = with_plain("FYI")
     made.add_attachment(with_plain("The lift is out of order.", subject="Lift"))
     document = read(bytes(made))
-    paths = {document.text[b.span.start : b.span.end]: b.heading for b in document.blocks}
-    assert paths["The lift is out of order."] == ("周会", "Lift")
+    assert paths(document)["The lift is out of order."] == ("周会", "Lift")
     assert document.title == "周会"
 
 
@@ -239,7 +239,7 @@ def test_a_mailbox_is_read_message_by_message() -> None:
     assert document.meta["messages"] == "2"
     assert document.title == "a"
     tops = [b for b in document.blocks if b.kind is BlockKind.HEADING and not b.heading]
-    assert [document.text[b.span.start : b.span.end] for b in tops] == ["周会", "Lift"]
+    assert [text_of(document, b) for b in tops] == ["周会", "Lift"]
 
 
 def test_apples_variant_is_read_up_to_its_length() -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from wenqu.readers.builder import DocumentBuilder
 from wenqu.readers.markup.markdown import MarkdownReader, write_markdown
 from wenqu.testing.contracts_reader import ReaderContract
-from wenqu.types import Block, BlockKind, Document
+from wenqu.testing.reading import texts
+from wenqu.types import BlockKind, Document
 
 README = """---
 title: "An engine"
@@ -76,14 +77,6 @@ class TestMarkdownReader(ReaderContract):
 
 def read(text: str, name: str = "x.md") -> Document:
     return MarkdownReader().read(text.encode(), name)
-
-
-def text_of(document: Document, block: Block) -> str:
-    return document.text[block.span.start : block.span.end]
-
-
-def texts(document: Document, kind: BlockKind) -> list[str]:
-    return [text_of(document, block) for block in document.blocks if block.kind is kind]
 
 
 def test_paragraphs_read_as_text() -> None:

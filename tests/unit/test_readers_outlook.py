@@ -15,6 +15,7 @@ from wenqu.readers.mail.outlook_rtf import decompress, html_of
 from wenqu.readers.markup.text import TextReader
 from wenqu.testing.compound import compound
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import paths
 from wenqu.types import BlockKind, Document
 
 SUBJECT, BODY, HTML, RTF, SENDER, SENDER_ADDRESS = 0x37, 0x1000, 0x1013, 0x1009, 0xC1A, 0xC1F
@@ -160,9 +161,9 @@ def test_attached_files_and_messages_are_sections() -> None:
         | attachment(0, strings({LONG_NAME: "会议室.txt", DATA: "听泉有六个座位。".encode()}))
         | attachment(1, below("__substg1.0_3701000D", inner))
     )
-    paths = {document.text[b.span.start : b.span.end]: b.heading for b in document.blocks}
-    assert paths["听泉有六个座位。"] == ("周会", "会议室.txt")
-    assert paths["The lift is out of order."] == ("周会", "Lift")
+    above = paths(document)
+    assert above["听泉有六个座位。"] == ("周会", "会议室.txt")
+    assert above["The lift is out of order."] == ("周会", "Lift")
 
 
 def test_an_object_that_is_no_message_is_named_in_the_meta() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,23 +14,12 @@ from wenqu.readers.pages.pdf import PdfReader
 from wenqu.readers.pages.pdf_extras import _may_speak
 from wenqu.readers.pages.pdf_text import TextLayer, tried
 from wenqu.testing.contracts_reader import ReaderContract
-from wenqu.testing.pdfs import BODY, PAGE, Drawn, pdf
-
-if TYPE_CHECKING:
-    from wenqu.types import Document
+from wenqu.testing.pdfs import BODY, PAGE, Drawn, pdf, read_pdf
+from wenqu.testing.reading import blocks
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "handbook" / "差旅标准.pdf"
 
-
-def read(
-    pages: list[list[Drawn]], page_entries: str = "", *, info: str = "", also: str = ""
-) -> Document:
-    data = pdf(pages, info, also=also, page_entries=page_entries)
-    return PdfReader().read(data, "x.pdf")
-
-
-def texts(document: Document) -> list[tuple[str, str]]:
-    return [(b.kind.value, document.text[b.span.start : b.span.end]) for b in document.blocks]
+read = partial(read_pdf, PdfReader())
 
 
 class TestPdfReader(ReaderContract):
@@ -42,7 +31,7 @@ class TestPdfReader(ReaderContract):
 
 
 def test_lines_become_paragraphs_and_large_lines_headings_in_reading_order() -> None:
-    assert texts(read([PAGE])) == [
+    assert blocks(read([PAGE])) == [
         ("heading", "A Title"),
         ("paragraph", f"{BODY} whole line and is hyphenated, then it ends."),
         ("heading", "Section"),
@@ -187,7 +176,7 @@ def test_an_embedded_file_becomes_a_section() -> None:
         ),
     )
     document = PdfReader().read(data, "x.pdf")
-    assert texts(document)[-2:] == [("heading", "notes.txt"), ("paragraph", "Told in the file.")]
+    assert blocks(document)[-2:] == [("heading", "notes.txt"), ("paragraph", "Told in the file.")]
 
 
 def test_the_outline_says_what_is_a_heading_and_of_what_level() -> None:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pytest
 
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.pages.pdf import PdfReader
-from wenqu.testing.pdfs import Drawn, pdf
-
-if TYPE_CHECKING:
-    from wenqu.types import Document
-
+from wenqu.testing.pdfs import Drawn, pdf, read_pdf
 
 IMAGE = "<</Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8/Length 2>>stream\n\x00\xff\nendstream"  # noqa: E501
-
-
-def read(
-    pages: list[list[Drawn]], page_entries: str = "", *, info: str = "", also: str = ""
-) -> Document:
-    data = pdf(pages, info, also=also, page_entries=page_entries)
-    return PdfReader().read(data, "x.pdf")
 
 
 UNSEEN = """
@@ -31,6 +20,8 @@ UNSEEN = """
 0 g BT /F 0.4 Tf 72 300 Td (As small as a speck of dust) Tj ET
 BT 3 Tr /F 12 Tf 72 200 Td (Never painted) Tj ET
 """
+
+read = partial(read_pdf, PdfReader())
 
 
 @pytest.mark.parametrize("entries", ["", "/Rotate 180"], ids=["quick", "sure"])

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pytest
 
 from wenqu.readers.builder import DocumentBuilder
 from wenqu.readers.pages.pdf import PdfReader
-from wenqu.testing.pdfs import Drawn, pdf
+from wenqu.testing.pdfs import Drawn, pdf, read_pdf
+from wenqu.testing.reading import blocks
 from wenqu.text.chunk import chunk
 from wenqu.types import Chunking
 
-if TYPE_CHECKING:
-    from wenqu.types import Document
-
-
-def read(
-    pages: list[list[Drawn]], page_entries: str = "", *, info: str = "", also: str = ""
-) -> Document:
-    data = pdf(pages, info, also=also, page_entries=page_entries)
-    return PdfReader().read(data, "x.pdf")
-
-
-def texts(document: Document) -> list[tuple[str, str]]:
-    return [(b.kind.value, document.text[b.span.start : b.span.end]) for b in document.blocks]
+read = partial(read_pdf, PdfReader())
 
 
 def test_wide_gaps_make_a_table() -> None:
@@ -35,7 +24,7 @@ def test_wide_gaps_make_a_table() -> None:
         for n, row in enumerate(rows)
         for c, x in ((0, 72), (1, 300))
     ]
-    assert texts(read([page])) == [
+    assert blocks(read([page])) == [
         ("table", "| City | Limit |\n| --- | --- |\n| Beijing | 600 |\n| Elsewhere | 350 |")
     ]
 
@@ -56,7 +45,7 @@ CELLS: list[Drawn] = [
 
 def test_a_ruled_table_keeps_its_cells_whole_and_its_place() -> None:
     document = read([[(72, 60, 11, "Before the table."), *CELLS]], also=RULES)
-    assert texts(document)[1] == (
+    assert blocks(document)[1] == (
         "table",
         (
             "| Name | What it is |\n| --- | --- |\n"
@@ -75,7 +64,7 @@ def test_a_table_of_contents_is_no_table() -> None:
         for n, row in enumerate((("One ........", "3"), ("Two ........", "8")))
         for x, text in zip((72, 400), row, strict=True)
     ]
-    assert {kind for kind, _ in texts(read([page]))} == {"paragraph"}
+    assert {kind for kind, _ in blocks(read([page]))} == {"paragraph"}
 
 
 PRICES = [("Item", "Price"), ("Apple", "1.20"), ("Pear", "2.50")]
@@ -139,7 +128,7 @@ def test_a_table_without_rules_goes_on_where_its_columns_do() -> None:
     one = [("City", "Hotel", "Meals"), ("Beijing", "600", "100"), ("Shanghai", "650", "110")]
     other = [("City", "Hotel", "Meals"), ("Chengdu", "450", "80"), ("Elsewhere", "350", "70")]
     document = read([set_in_rows(one, 700), set_in_rows(other, 120)])
-    assert [kind for kind, _ in texts(document)] == ["table", "table"]
+    assert [kind for kind, _ in blocks(document)] == ["table", "table"]
     assert document.text.endswith(
         "| Shanghai | 650 | 110 |\n| Chengdu | 450 | 80 |\n| Elsewhere | 350 | 70 |"
     )
@@ -147,7 +136,7 @@ def test_a_table_without_rules_goes_on_where_its_columns_do() -> None:
 
 def test_a_table_with_a_head_of_its_own_is_another_table() -> None:
     other = [("Room", "Seats"), ("Tide", "12"), ("Spring", "6")]
-    assert texts(read([filled(PRICES), filled(other)], also=FRAME))[1] == (
+    assert blocks(read([filled(PRICES), filled(other)], also=FRAME))[1] == (
         "table",
         "| Room | Seats |\n| --- | --- |\n| Tide | 12 |\n| Spring | 6 |",
     )
@@ -155,7 +144,7 @@ def test_a_table_with_a_head_of_its_own_is_another_table() -> None:
 
 def test_a_table_with_other_columns_or_after_other_words_is_another_table() -> None:
     words = read([set_in_rows(PRICES, 700), [(72, 60, 11, "Words."), *set_in_rows(PRICES, 120)]])
-    assert [kind for kind, _ in texts(words)] == ["table", "paragraph", "table"]
+    assert [kind for kind, _ in blocks(words)] == ["table", "paragraph", "table"]
     assert words.text.count("Item") == 2
     wide: list[tuple[str, ...]] = [("Item", "Price", "Where"), ("Plum", "3.10", "Shop")]
     assert read([set_in_rows(PRICES, 700), set_in_rows(wide, 120)]).text.count("| ---") == 3 + 2

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wenqu.readers.markup.csv import CsvReader
 from wenqu.readers.office.spreadsheet import SpreadsheetReader
 from wenqu.testing.packages import KINDS, relations
-from wenqu.testing.workbooks import MAIN, Cell, paragraphs, sheet_xml, tables, workbook
+from wenqu.testing.workbooks import MAIN, paragraphs, read_sheet, sheet_xml, tables, workbook
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from wenqu.protocols import Reader
-    from wenqu.types import Document
 
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
 
-
-def read(rows: list[list[Cell]], after: str = "", **more: object) -> Document:
-    data = workbook({"Sheet1": sheet_xml(rows, after)}, **more)  # type: ignore[arg-type]
-    return SpreadsheetReader().read(data, "book.xlsx")
+read = partial(read_sheet, SpreadsheetReader())
 
 
 def test_addresses_behind_cells_are_kept() -> None:

@@ -13,6 +13,7 @@ from wenqu.readers.markup.html import HtmlReader
 from wenqu.readers.office.slides97 import OldSlidesReader
 from wenqu.testing.compound import compound
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import texts
 from wenqu.types import BlockKind, Document
 
 if TYPE_CHECKING:
@@ -105,10 +106,6 @@ def presentation(
 
 def read(data: bytes) -> Document:
     return OldSlidesReader().read(data, "deck.ppt")
-
-
-def texts(document: Document) -> list[str]:
-    return [document.text[block.span.start : block.span.end] for block in document.blocks]
 
 
 class TestOldSlidesReader(ReaderContract):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from wenqu.errors import ReadError
@@ -9,13 +11,10 @@ from wenqu.protocols import ReadOptions
 from wenqu.readers.office.numberformat import display
 from wenqu.readers.office.spreadsheet import SpreadsheetReader
 from wenqu.testing.contracts_reader import ReaderContract
-from wenqu.testing.workbooks import MAIN, STRICT, Cell, sheet_xml, tables, workbook
-from wenqu.types import BlockKind, Document
+from wenqu.testing.workbooks import MAIN, STRICT, Cell, read_sheet, sheet_xml, tables, workbook
+from wenqu.types import BlockKind
 
-
-def read(rows: list[list[Cell]], after: str = "", **more: object) -> Document:
-    data = workbook({"Sheet1": sheet_xml(rows, after)}, **more)  # type: ignore[arg-type]
-    return SpreadsheetReader().read(data, "book.xlsx")
+read = partial(read_sheet, SpreadsheetReader())
 
 
 class TestSpreadsheetReader(ReaderContract):

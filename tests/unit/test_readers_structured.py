@@ -11,6 +11,7 @@ from wenqu.errors import ReadError
 from wenqu.protocols import Sample
 from wenqu.readers.markup.structured import JsonReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import outlined
 
 if TYPE_CHECKING:
     from wenqu.types import Document
@@ -38,15 +39,8 @@ def read(text: str, name: str = "x.json") -> Document:
     return JsonReader().read(text.encode(), name)
 
 
-def blocks(document: Document) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [
-        (block.kind.value, document.text[block.span.start : block.span.end], block.heading)
-        for block in document.blocks
-    ]
-
-
 def test_a_question_stays_with_its_answer() -> None:
-    assert blocks(read(QUESTIONS)) == [
+    assert outlined(read(QUESTIONS)) == [
         ("paragraph", "question: 年假有几天？\nanswer: 满一年五天。\n满十年十天。", ()),
         ("paragraph", "question: 病假怎么请？\nanswer: 凭医院证明。", ()),
     ]
@@ -55,7 +49,7 @@ def test_a_question_stays_with_its_answer() -> None:
 def test_regular_short_records_are_one_table_below_their_name() -> None:
     document = read(ROOMS)
     assert document.title == "Rooms"
-    assert blocks(document)[-1] == (
+    assert outlined(document)[-1] == (
         "table",
         "| name | seats | big |\n| --- | --- | --- |\n| a\\|b | 6.50 |  |\n| c |  | true |",
         ("rows",),
@@ -69,7 +63,7 @@ def test_a_table_of_any_length_is_one_block() -> None:
 
 def test_nested_objects_are_sections_and_plain_fields_come_before_them() -> None:
     text = '{"a": {"b": {"c": [1, 2]}, "d": "x"}, "e": null, "f": false, "g": []}'
-    assert blocks(read(text)) == [
+    assert outlined(read(text)) == [
         ("paragraph", "f: false", ()),
         ("heading", "a", ()),
         ("paragraph", "d: x", ("a",)),
@@ -80,7 +74,7 @@ def test_nested_objects_are_sections_and_plain_fields_come_before_them() -> None
 
 def test_an_item_with_parts_is_headed_by_its_title() -> None:
     text = '[{"title": "One", "tags": [{"k": "v"}]}, {"title": "Two", "tags": [{"k": "w"}]}]'
-    assert [block[1] for block in blocks(read(text)) if block[0] == "heading"] == [
+    assert [block[1] for block in outlined(read(text)) if block[0] == "heading"] == [
         "One",
         "tags",
         "Two",
@@ -90,7 +84,7 @@ def test_an_item_with_parts_is_headed_by_its_title() -> None:
 
 def test_a_conversation_reads_as_who_said_what() -> None:
     lines = '{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Yes?"}]}\n'
-    texts = [block[1] for block in blocks(read(lines * 2, "chat.jsonl"))]
+    texts = [block[1] for block in outlined(read(lines * 2, "chat.jsonl"))]
     assert texts == ["#1", "user: Hi", "assistant: Yes?", "#2", "user: Hi", "assistant: Yes?"]
 
 

@@ -12,6 +12,7 @@ from wenqu.readers.builder import join_lines
 from wenqu.readers.encoding import decode
 from wenqu.readers.markup.text import TextReader, chinese_heading_level
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import outlined
 from wenqu.types import BlockKind
 
 LAW = """劳动合同法
@@ -72,11 +73,7 @@ class TestTextReader(ReaderContract):
 
 
 def blocks_of(text: str, name: str) -> list[tuple[BlockKind, str, tuple[str, ...]]]:
-    document = TextReader().read(text.encode(), name)
-    return [
-        (block.kind, document.text[block.span.start : block.span.end], block.heading)
-        for block in document.blocks
-    ]
+    return outlined(TextReader().read(text.encode(), name))
 
 
 def test_chapters_of_a_chinese_law_are_headings() -> None:

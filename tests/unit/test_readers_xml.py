@@ -10,6 +10,7 @@ from wenqu.errors import ReadError
 from wenqu.protocols import Sample
 from wenqu.readers.markup.xml import XmlReader
 from wenqu.testing.contracts_reader import ReaderContract
+from wenqu.testing.reading import outlined
 
 if TYPE_CHECKING:
     from wenqu.types import Document
@@ -43,17 +44,10 @@ def read(text: str, name: str = "x.xml") -> Document:
     return XmlReader().read(text.encode(), name)
 
 
-def blocks(document: Document) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [
-        (block.kind.value, document.text[block.span.start : block.span.end], block.heading)
-        for block in document.blocks
-    ]
-
-
 def test_a_feed_is_its_items_with_date_author_and_address() -> None:
     document = XmlReader().read(FEED.encode("gb18030"), "feed.xml")
     assert document.title == "山居笔记"
-    assert blocks(document) == [
+    assert outlined(document) == [
         ("heading", "山居笔记", ()),
         ("paragraph", "写一点东西", ("山居笔记",)),
         ("heading", "雨&雪", ("山居笔记",)),
@@ -73,12 +67,12 @@ def test_an_atom_feed_links_to_its_entries() -> None:
     atom = """<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title><entry><title>One</title>
     <link rel="edit" href="/e"/><link href="https://a.example/1"/><updated>2024-05-01</updated>
     <content type="xhtml"><div xmlns="x"><p>Body <b>bold</b>.</p></div></content></entry></feed>"""
-    texts = [text for _, text, _ in blocks(read(atom))]
+    texts = [text for _, text, _ in outlined(read(atom))]
     assert texts == ["News", "One", "2024-05-01 · https://a.example/1", "Body bold."]
 
 
 def test_prose_keeps_sections_lists_code_and_tables() -> None:
-    assert blocks(read(BOOK)) == [
+    assert outlined(read(BOOK)) == [
         ("heading", "Guide", ()),
         ("heading", "First", ("Guide",)),
         ("paragraph", "One two three.", ("Guide", "First")),

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["BODY", "PAGE", "Drawn", "drawn", "pdf"]
+    from wenqu.protocols import Reader
+    from wenqu.types import Document
+
+__all__ = ["BODY", "PAGE", "Drawn", "drawn", "pdf", "read_pdf"]
 
 Drawn = tuple[float, float, float, str]
 """Left, distance from the top, size, text."""
@@ -77,3 +80,15 @@ def pdf(  # noqa: PLR0913  # what a file may have
         f"trailer<</Size {len(parts) + 1}/Root 1 0 R/Info {len(parts)} 0 R{trailer}>>\n"
         f"startxref\n{len(body)}\n%%EOF"
     ).encode("latin-1")
+
+
+def read_pdf(
+    reader: Reader,
+    pages: Sequence[Sequence[Drawn]],
+    page_entries: str = "",
+    *,
+    info: str = "",
+    also: str = "",
+) -> Document:
+    """Have such a file read; for the arguments see ``pdf``."""
+    return reader.read(pdf(pages, info, also=also, page_entries=page_entries), "x.pdf")

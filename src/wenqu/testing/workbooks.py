@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from wenqu.testing.packages import KINDS, relations, zipped
+from wenqu.testing.reading import texts
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
+    from wenqu.protocols import Reader
     from wenqu.types import Document
 
-__all__ = ["MAIN", "STRICT", "Cell", "paragraphs", "sheet_xml", "tables", "workbook"]
+__all__ = [
+    "MAIN",
+    "STRICT",
+    "Cell",
+    "paragraphs",
+    "read_sheet",
+    "sheet_xml",
+    "tables",
+    "workbook",
+]
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
@@ -93,19 +104,26 @@ def workbook(
     return zipped(parts | (extra or {}))
 
 
+def read_sheet(
+    reader: Reader,
+    rows: list[list[Cell]],
+    after: str = "",
+    *,
+    formats: tuple[str, ...] = (),
+    since_1904: bool = False,
+    extra: dict[str, str | bytes] | None = None,
+) -> Document:
+    """Have a workbook of one sheet read; for the arguments see ``sheet_xml`` and ``workbook``."""
+    sheets = {"Sheet1": sheet_xml(rows, after)}
+    data = workbook(sheets, formats=formats, since_1904=since_1904, extra=extra)
+    return reader.read(data, "book.xlsx")
+
+
 def tables(document: Document) -> list[list[str]]:
     """Return the lines of each table."""
-    return [
-        document.text[block.span.start : block.span.end].split("\n")
-        for block in document.blocks
-        if block.kind is BlockKind.TABLE
-    ]
+    return [text.split("\n") for text in texts(document, BlockKind.TABLE)]
 
 
 def paragraphs(document: Document) -> list[str]:
     """Return the paragraphs."""
-    return [
-        document.text[block.span.start : block.span.end]
-        for block in document.blocks
-        if block.kind is BlockKind.PARAGRAPH
-    ]
+    return texts(document, BlockKind.PARAGRAPH)

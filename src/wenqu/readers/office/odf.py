@@ -1,4 +1,4 @@
-"""What OpenDocument files of every kind share: properties, macros, encryption, paragraphs.
+"""What OpenDocument files share: properties, macros, encryption, headers, paragraphs.
 
 Source: OASIS OpenDocument 1.3, parts 2 (packages) and 3 (schema).
 """
@@ -11,8 +11,7 @@ from wenqu.errors import ReadError
 from wenqu.readers.builder import collapse, only_text
 from wenqu.readers.office.encrypted import decrypt
 from wenqu.readers.office.ooxml import SalvagedPackage, local
-from wenqu.readers.office.opendocument import note_open_properties
-from wenqu.readers.office.package import attribute
+from wenqu.readers.office.package import attribute, tag
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
@@ -24,7 +23,15 @@ if TYPE_CHECKING:
     from wenqu.readers.builder import DocumentBuilder
     from wenqu.types import Document
 
-__all__ = ["OpenPackage", "lines", "objects", "said", "table_rows"]
+__all__ = [
+    "OpenPackage",
+    "lines",
+    "note_open_properties",
+    "objects",
+    "running",
+    "said",
+    "table_rows",
+]
 
 _SILENT = frozenset(
     {"annotation", "annotation-end", "tracked-changes", "note-citation", "ruby-text"}
@@ -66,6 +73,41 @@ class OpenPackage(SalvagedPackage):
                 builder.add(root.text or "", BlockKind.CODE)
         named = note_open_properties(self.salvage("meta.xml"), builder)
         return self.build(builder, source, named or title)
+
+
+def note_open_properties(meta: _Element | None, builder: DocumentBuilder) -> str | None:
+    """Keep author, date and the like of an OpenDocument file in the meta; return its title."""
+    found: dict[str, list[str]] = {}
+    for entry in meta.iter() if meta is not None else ():
+        name = tag(entry)
+        if name.startswith(("dc:", "meta:")) and entry.text:
+            found.setdefault(name, []).append(entry.text)
+
+    def first(*names: str) -> str | None:
+        return next((found[name][0] for name in names if name in found), None)
+
+    builder.note("author", first("meta:initial-creator", "dc:creator"))
+    builder.note("date", first("dc:date", "meta:creation-date"))
+    builder.note("keywords", ", ".join(found.get("meta:keyword", [])))
+    builder.note("subject", first("dc:subject"))
+    builder.note("description", first("dc:description"))
+    return first("dc:title")
+
+
+def running(master: _Element, name: str) -> Iterator[_Element]:
+    """Yield the headers, or the footers, of a master page that are shown.
+
+    Those of first and left pages are among them, also where a program has spaces of its own for
+    the names.
+
+    Args:
+        master: A ``style:master-page``.
+        name: ``header`` or ``footer``.
+    """
+    kinds = {name, f"{name}-first", f"{name}-left"}
+    for part in master:
+        if local(part) in kinds and attribute(part, "display") != "false":
+            yield part
 
 
 def objects(package: OpenPackage, shape: _Element) -> Iterator[tuple[list[str], list[_Element]]]:

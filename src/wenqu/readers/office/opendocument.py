@@ -15,9 +15,19 @@ from wenqu.readers.builder import DocumentBuilder, collapse, only_text
 from wenqu.readers.office.embedded import ole_payload
 from wenqu.readers.office.encrypted import decrypt
 from wenqu.readers.office.numbering import Counters
+from wenqu.readers.office.odf import note_open_properties, running
 from wenqu.readers.office.opendocument_styles import OUTLINE, OpenStyle, OpenStyles, levels_of
 from wenqu.readers.office.package import Package, attribute, tag
-from wenqu.readers.office.prose import Cell, Paragraph, Table, cell_text, grid, margins, write
+from wenqu.readers.office.prose import (
+    Cell,
+    Looks,
+    Paragraph,
+    Table,
+    cell_text,
+    grid,
+    margins,
+    write,
+)
 from wenqu.readers.office.symbols import raised, unprivate
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from wenqu.readers.office.prose import Part
     from wenqu.types import Document
 
-__all__ = ["OpenDocumentReader", "note_open_properties"]
+__all__ = ["OpenDocumentReader"]
 
 _FLAT = b"application/vnd.oasis.opendocument.text"
 _MAX_DEPTH = 40
@@ -90,25 +100,6 @@ class OpenDocumentReader:
         return builder.build(title=written or title)
 
 
-def note_open_properties(meta: Element | None, builder: DocumentBuilder) -> str | None:
-    """Keep author, date and the like of an OpenDocument file in the meta; return its title."""
-    found: dict[str, list[str]] = {}
-    for entry in meta.iter() if meta is not None else ():
-        name = tag(entry)
-        if name.startswith(("dc:", "meta:")) and entry.text:
-            found.setdefault(name, []).append(entry.text)
-
-    def first(*names: str) -> str | None:
-        return next((found[name][0] for name in names if name in found), None)
-
-    builder.note("author", first("meta:initial-creator", "dc:creator"))
-    builder.note("date", first("dc:date", "meta:creation-date"))
-    builder.note("keywords", ", ".join(found.get("meta:keyword", [])))
-    builder.note("subject", first("dc:subject"))
-    builder.note("description", first("dc:description"))
-    return first("dc:title")
-
-
 @dataclass(slots=True)
 class _Line:
     """The paragraph under construction."""
@@ -116,9 +107,7 @@ class _Line:
     style: OpenStyle
     pieces: list[str] = field(default_factory=list)
     beside: list[Part] = field(default_factory=list)
-    sizes: dict[float, int] = field(default_factory=dict)
-    letters: int = 0
-    bold: int = 0
+    looks: Looks = field(default_factory=Looks)
 
     def put(self, text: str, style: OpenStyle) -> None:
         """Add text, and weigh how it looks."""
@@ -128,9 +117,7 @@ class _Line:
         if style.position in {"super", "sub"}:
             text = raised(text, below=style.position == "sub")
         self.pieces.append(text)
-        self.sizes[style.size] = self.sizes.get(style.size, 0) + letters
-        self.letters += letters
-        self.bold += letters if style.bold else 0
+        self.looks.add(letters, style.size, bold=style.bold)
 
 
 @dataclass(slots=True)
@@ -188,17 +175,11 @@ class _Reading:
 
     def _margins(self, name: str) -> Iterator[str]:
         """Yield what is written in headers, or in footers, with those of first and left pages."""
-        kinds = {name, f"{name}-first", f"{name}-left"}
         for page in _named(self._style_root, "style:master-page"):
-            for margin in page.iterchildren("{*}*"):
-                # Some programs have spaces of their own for the names.
-                if (
-                    tag(margin).rpartition(":")[2] in kinds
-                    and attribute(margin, "display") != "false"
-                ):
-                    parts: list[Part] = []
-                    self._blocks(margin, parts)
-                    yield cell_text(parts)
+            for margin in running(page, name):
+                parts: list[Part] = []
+                self._blocks(margin, parts)
+                yield cell_text(parts)
 
     def _blocks(self, node: Element, parts: list[Part]) -> None:
         if self._depth > _MAX_DEPTH:
@@ -249,8 +230,8 @@ class _Reading:
                 level=None if self._in_contents or not only_text(text) else level,
                 label=label,
                 depth=depth,
-                size=max(line.sizes, key=lambda size: line.sizes[size]) if line.sizes else 0.0,
-                bold=line.bold * 2 > line.letters,
+                size=line.looks.size,
+                bold=line.looks.bold,
                 contents=bool(self._in_contents),
             )
         )

@@ -14,7 +14,7 @@ from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.builder import DocumentBuilder, collapse, file_stem
 from wenqu.readers.office.connections import bare
 from wenqu.readers.office.grid import Grid, add_table
-from wenqu.readers.office.odf import OpenPackage, lines, objects, said, table_rows
+from wenqu.readers.office.odf import OpenPackage, lines, objects, running, said, table_rows
 from wenqu.readers.office.ooxml import local, pieces
 from wenqu.readers.office.package import attribute
 from wenqu.readers.office.sheetmargins import SheetMargins
@@ -116,14 +116,12 @@ class _Pages:
         return "", ""
 
     def _said(self, master: _Element, name: str) -> str:
-        kinds = {name, f"{name}-left", f"{name}-first"}
         texts: list[str] = []
-        for part in master:
-            if local(part) in kinds and attribute(part, "display") != "false":
-                # A file keeps what its fields were when it was saved, which is not what is printed.
-                for moving in list(part.iter(*_FIELDS)):
-                    moving.text = None
-                texts += lines(part)
+        for part in running(master, name):
+            # A file keeps what its fields were when it was saved, which is not what is printed.
+            for moving in list(part.iter(*_FIELDS)):
+                moving.text = None
+            texts += lines(part)
         return self._margins.new(texts)
 
 
