@@ -80,14 +80,16 @@ class AppModels:
         from wenqu.models.dictionary import open_dictionary
 
         name = self.settings.models.dictionary
-        if self._dictionary is None and name != "none":
-            found = open_dictionary(find(name, "dictionary"), self.settings.models_dir)
-            if found is not None:
-                # Where it cannot be prepared, each search says so.
-                with suppress(ModelError):
-                    await asyncio.to_thread(found.prepare)
-            self._dictionary = found
-        return self._dictionary
+        # Preparing it takes seconds: questions that come meanwhile wait for it, too.
+        async with self._loading:
+            if self._dictionary is None and name != "none":
+                found = open_dictionary(find(name, "dictionary"), self.settings.models_dir)
+                if found is not None:
+                    # Where it cannot be prepared, each search says so.
+                    with suppress(ModelError):
+                        await asyncio.to_thread(found.prepare)
+                self._dictionary = found
+            return self._dictionary
 
     async def _seek_dictionary(self) -> None:
         """Fetch the dictionary; without it, search goes by meaning alone across languages."""
@@ -152,11 +154,13 @@ class AppModels:
 
         chat = self.settings.chat.model_copy(update={"model": name})
         if is_path(name):
-            chat = chat.model_copy(update={"base_url": None})
+            # What a server answers at a time says nothing of this machine.
+            chat = chat.model_copy(update={"base_url": None, "slots": None})
         if chat.base_url is None:
             locate(name, self.settings.models_dir)
         self.settings = self.settings.model_copy(update={"chat": chat})
         old, self._chat = self._chat, self._new_chat_model()
+        vars(self).pop("queue", None)  # it was made for as many answers as the old one gives
         if old is not None:
             await old.close()
 

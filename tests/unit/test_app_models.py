@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wenqu.app import open_app
 from wenqu.app_models import AppModels
 from wenqu.errors import (
     DownloadError,
@@ -31,6 +32,7 @@ from wenqu.testing.samples import document_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wenqu.app import App
     from wenqu.models.catalog import ModelEntry
     from wenqu.models.fetch import Progress
     from wenqu.types import Document
@@ -151,6 +153,29 @@ def test_any_gguf_file_can_be_the_chat_model(tmp_path: Path) -> None:
     assert isinstance(chosen.chat_model(), LlamaCppChat)
 
 
+def test_another_chat_model_answers_as_many_at_once_as_it_can(tmp_path: Path) -> None:
+    file = tmp_path / "own-model.gguf"
+    file.touch()
+    server = {"base_url": "http://127.0.0.1:9/v1", "model": "theirs", "slots": 2}
+
+    async def second_waits(app: App) -> bool:
+        async with app.queue.place("a") as place, place.slot(), app.queue.place("b") as other:
+            async with asyncio.TaskGroup() as tasks:
+                second = tasks.create_task(other.slot().__aenter__())
+                await asyncio.sleep(0)
+                waits = not second.done()
+                second.cancel()
+            return waits
+
+    async def work() -> None:
+        async with open_app(load(home=tmp_path, chat=server)) as app:
+            assert not await second_waits(app)
+            await app.use_chat_model(str(file))
+            assert await second_waits(app)
+
+    asyncio.run(work())
+
+
 def test_a_chat_model_that_cannot_be_had_leaves_the_one_in_use(tmp_path: Path) -> None:
     app = chat_app(tmp_path, base_url="http://127.0.0.1:9/v1", model="theirs")
     used = app.chat_model()
@@ -241,6 +266,18 @@ def test_the_dictionary_is_used_once_it_is_here_and_prepared_before_the_first_qu
         assert len(list(folder.glob("*.sqlite"))) == 1
         assert found.translate("embargo") == ((("禁运",),),)
         assert await app.dictionary() is found
+
+    asyncio.run(work())
+
+
+def test_questions_that_come_at_once_share_one_dictionary(tmp_path: Path, cedict: bytes) -> None:
+    app = chat_app(tmp_path)
+    app.settings.models_dir.mkdir(parents=True)
+    (app.settings.models_dir / "cc-cedict.txt.gz").write_bytes(cedict)
+
+    async def work() -> None:
+        one, other = await asyncio.gather(app.dictionary(), app.dictionary())
+        assert one is other is not None
 
     asyncio.run(work())
 

@@ -8,6 +8,11 @@ from wenqu.errors import BusyError
 from wenqu.pipeline.slots import FairQueue
 
 
+async def hold_slot(queue: FairQueue, hold: asyncio.Event) -> None:
+    async with queue.place("x") as place, place.slot():
+        await hold.wait()
+
+
 async def answer(queue: FairQueue, who: str, name: str, order: list[str]) -> None:
     async with queue.place(who) as place, place.slot():
         order.append(name)
@@ -49,11 +54,7 @@ def test_past_the_bound_one_is_told_how_many_are_ahead_and_when_to_come_back() -
         queue = FairQueue(slots=1, waiting=2)
         hold = asyncio.Event()
 
-        async def hold_slot() -> None:
-            async with queue.place() as place, place.slot():
-                await hold.wait()
-
-        tasks = [asyncio.create_task(hold_slot()) for _ in range(3)]
+        tasks = [asyncio.create_task(hold_slot(queue, hold)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(BusyError) as refused:
             async with queue.place():
@@ -76,11 +77,7 @@ def test_who_leaves_while_waiting_or_in_turn_blocks_nobody() -> None:
         queue, order = FairQueue(slots=1, waiting=9), []
         hold = asyncio.Event()
 
-        async def hold_slot() -> None:
-            async with queue.place("x") as place, place.slot():
-                await hold.wait()
-
-        holder = asyncio.create_task(hold_slot())
+        holder = asyncio.create_task(hold_slot(queue, hold))
         await asyncio.sleep(0)
         leaving = asyncio.create_task(answer(queue, "a", "a", order))
         staying = asyncio.create_task(answer(queue, "b", "b", order))
@@ -91,7 +88,7 @@ def test_who_leaves_while_waiting_or_in_turn_blocks_nobody() -> None:
         await asyncio.gather(holder, staying)
         # A turn that comes in the very moment its owner is cancelled goes to the next.
         hold.clear()
-        holder = asyncio.create_task(hold_slot())
+        holder = asyncio.create_task(hold_slot(queue, hold))
         await asyncio.sleep(0)
         in_turn = asyncio.create_task(answer(queue, "c", "c", order))
         last = asyncio.create_task(answer(queue, "d", "d", order))
@@ -126,11 +123,7 @@ def test_who_leaves_in_the_moment_a_slot_becomes_free_takes_none_with_it() -> No
         queue, order = FairQueue(slots=1, waiting=9), []
         hold = asyncio.Event()
 
-        async def hold_slot() -> None:
-            async with queue.place("x") as place, place.slot():
-                await hold.wait()
-
-        holder = asyncio.create_task(hold_slot())
+        holder = asyncio.create_task(hold_slot(queue, hold))
         await asyncio.sleep(0)
         leaving = asyncio.create_task(answer(queue, "a", "a", order))
         await asyncio.sleep(0)
