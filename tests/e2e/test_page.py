@@ -147,6 +147,27 @@ def test_a_question_gets_an_answer_with_sources_and_its_quotes_marked(
         assert (tmp_path / "answer.png").stat().st_size > 5_000
 
 
+def test_an_answer_is_copied_with_its_question_and_the_sources_that_it_cites(
+    browser: Browser, home: Path, serving: Serving
+) -> None:
+    may = ["clipboard-read", "clipboard-write"]
+    with (
+        serving(home, ScriptedChat(reply), kb="handbook") as url,
+        opened_page(browser, url, permissions=may) as page,
+    ):
+        expect(page.locator("#copy")).to_be_hidden()
+        ask(page, QUESTION)
+        page.click("#copy")
+        expect(page.locator("#copy")).to_have_text(text("web.copied", "zh"))
+        question, answer, sources = page.evaluate("navigator.clipboard.readText()").split("\n\n")
+        assert question == QUESTION
+        assert answer == page.inner_text("#answer")
+        heading, first, place = sources.rstrip().split("\n")
+        assert heading == text("web.sources", "zh")
+        assert first == "[1] 请假制度 › 年假"
+        assert place.endswith("leave.md")
+
+
 def test_a_sentence_that_no_source_confirms_is_flagged(
     browser: Browser, home: Path, serving: Serving
 ) -> None:
@@ -254,7 +275,7 @@ def test_a_source_names_the_page_on_which_its_quote_stands(
             page.inner_text("#source-1 .place") == f"[1] Rules · {text('web.page', 'zh', page=3)}"
         )
         assert page.inner_text("#source-1 mark") == quote
-        assert "rerank" in page.inner_text("#facts")
+        assert text("stage.rerank", "zh") in page.inner_text("#facts")
 
 
 def test_an_answer_that_breaks_off_is_not_taken_for_whole(

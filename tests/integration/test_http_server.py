@@ -111,6 +111,7 @@ def test_the_pages_texts_come_in_the_readers_language(
     answer = client.get(f"/api/texts{query}", headers=headers).json()
     assert answer["language"] == language
     assert answer["texts"]["ask"] == catalogue()["web.ask"][language]  # type: ignore[index]
+    assert answer["stages"]["rerank"] == catalogue()["stage.rerank"][language]  # type: ignore[index]
     assert len(answer["texts"]) == sum(key.startswith("web.") for key in catalogue())
 
 

@@ -55,7 +55,7 @@ def titles(done: Result) -> list[str]:
 def test_hits_that_say_the_same_are_left_out_and_counted(run: Run) -> None:
     done = run("kettle")
     assert done.stdout.count("The kettle is in the kitchen") == 1
-    assert "1 more say the same" in done.stderr
+    assert "1 more says the same" in done.stderr
     # Equal scores are in the order of ids, which come from paths that differ from run to run.
     everything = titles(run("kettle", "--no-collapse", "--json"))
     assert sorted(everything) == ["Cup", "Kettle", "Kettle"]

@@ -99,7 +99,7 @@ def test_every_key_of_the_catalogue_is_used() -> None:
     unused = {
         key
         for key in CATALOGUE
-        if not key.startswith("web.") and key not in used and not key.startswith(starts)
+        if not key.startswith(("web.", "stage.")) and key not in used and not key.startswith(starts)
     }
     assert unused == set()
 
@@ -124,9 +124,35 @@ def test_the_page_and_the_catalogue_have_the_same_texts() -> None:
     assert {f"web.{name}" for name in named} == {key for key in CATALOGUE if key[:4] == "web."}
 
 
+def test_every_stage_of_an_answer_has_a_name_in_the_catalogue() -> None:
+    named = set()
+    for path in [*SOURCE.joinpath("pipeline").glob("*.py"), SOURCE / "app.py"]:
+        for node in ast.walk(TREES[path]):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = getattr(called, "attr", None) or getattr(called, "id", None)
+            if name in {"stage", "skip", "within", "Stage"}:
+                values = [
+                    *node.args[:1],
+                    *(one.value for one in node.keywords if one.arg == "name"),
+                ]
+                named |= {one.value for one in values if isinstance(one, ast.Constant)}
+    assert len(named) > 15
+    assert named <= set(messages.stages("en"))
+    assert messages.stage("generate", "zh") == "撰写回答"
+    assert messages.stage("of a later wenqu", "en") == "of a later wenqu"
+
+
 def test_a_text_is_filled_in() -> None:
     assert messages.text("error.kb_missing", "zh", name="规章") == "没有名为 规章 的知识库。"
     assert messages.hint("answer.no_evidence", "en") is None
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "(0 chunks)"), (1, "(1 chunk)"), (2, "(2 chunks)")]
+)
+def test_a_number_has_the_word_that_goes_with_it(count: int, said: str) -> None:
+    assert messages.text("cli.add.chunks", "en", count=count) == said
+    assert messages.text("cli.add.chunks", "zh", count=count) == f"（{count} 个文本块）"
 
 
 def test_an_unknown_key_is_a_mistake_of_the_program() -> None:

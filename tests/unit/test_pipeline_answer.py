@@ -195,6 +195,28 @@ def test_quoted_rows_of_a_table_stand_below_its_header_rows() -> None:
     assert citation.quote == row == rows.chunk.text
 
 
+ROOMS = (
+    "会议室如下：\n| 会议室 | 楼层 | 设备 |\n| --- | --- | --- |\n"
+    "| 听泉 | 3 层 | 视频会议 |\n| 观澜 | 5 层 | 投影、录音 |\n| 明镜 | 8 层 | 投影 |"
+)
+
+
+def test_of_a_table_the_rows_that_the_question_names_are_quoted_below_its_header() -> None:
+    events = asked(answerer(None), "哪间会议室有投影？", found(hit(ROOMS, "a", 0.9, start=7)))
+    assert events.answer.text == (
+        "| 会议室 | 楼层 | 设备 |\n| --- | --- | --- |\n"
+        "| 观澜 | 5 层 | 投影、录音 | [1]\n| 明镜 | 8 层 | 投影 | [1]"
+    )
+    for citation in events.answer.citations:
+        assert ROOMS[citation.span.start - 7 : citation.span.end - 7] == citation.quote
+    assert len(events.answer.citations) == 2
+
+
+def test_a_table_none_of_whose_rows_the_question_names_is_quoted_whole() -> None:
+    events = asked(answerer(None), "会议室在哪个楼层？", found(hit(ROOMS, "a", 0.9)))
+    assert all(name in events.answer.text for name in ("听泉", "观澜", "明镜"))
+
+
 def test_a_model_that_fails_before_its_first_word_is_replaced_by_quotes() -> None:
     answer = asked(answerer(ScriptedChat("年假", fail_after=0))).answer
     assert answer.outcome is Outcome.ANSWERED

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wenqu.testing.chunks import made_of, word_starts
-from wenqu.text.chunk import chunk, embedding_key, embedding_text
-from wenqu.types import Block, BlockKind, Chunk, Chunking, ChunkStrategy, Document, Span, chunk_id
+from wenqu.testing.chunks import cut, made_of, size, texts, word_starts
+from wenqu.text.chunk import embedding_key, embedding_text
+from wenqu.types import Block, BlockKind, Chunk, Document, Span, chunk_id
 
 HEADING, PARAGRAPH, CODE, TABLE = (
     BlockKind.HEADING,
@@ -17,26 +17,8 @@ HEADING, PARAGRAPH, CODE, TABLE = (
 )
 
 
-def cut(
-    whole: Document,
-    maximum: int,
-    strategy: ChunkStrategy = ChunkStrategy.AUTO,
-    overlap: int = 0,
-) -> list[Chunk]:
-    chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
-    return chunk(whole, chunking, word_starts)
-
-
-def size(text: str) -> int:
-    return len(word_starts(text))
-
-
 def plain(text: str) -> Document:
     return Document(id="d", source="s", title="t", text=text, language="en")
-
-
-def texts(chunks: Sequence[Chunk]) -> list[str]:
-    return [each.text for each in chunks]
 
 
 def words(number: int, start: int = 0) -> str:

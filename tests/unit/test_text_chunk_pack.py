@@ -1,19 +1,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wenqu.readers.builder import DocumentBuilder
-from wenqu.testing.chunks import check_chunks, made_of, word_starts
-from wenqu.text.chunk import chunk, embedding_text, fingerprint
-from wenqu.types import Block, BlockKind, Chunk, Chunking, ChunkStrategy, Document, Span
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from wenqu.testing.chunks import cut, made_of, size, texts
+from wenqu.text.chunk import embedding_text, fingerprint
+from wenqu.types import Block, BlockKind, Chunking, ChunkStrategy, Document, Span
 
 HEADING, PARAGRAPH, CODE, TABLE, LIST = (
     BlockKind.HEADING,
@@ -25,26 +21,6 @@ HEADING, PARAGRAPH, CODE, TABLE, LIST = (
 HEADER = "| name | days |\n| --- | --- |"
 LEAVE = [f"| person {number} | {number} |" for number in range(30)]
 SENTENCES = [f"Sentence {number} has seven words in it." for number in range(30)]
-
-
-def size(text: str) -> int:
-    return len(word_starts(text))
-
-
-def cut(
-    whole: Document,
-    maximum: int,
-    strategy: ChunkStrategy = ChunkStrategy.AUTO,
-    overlap: int = 0,
-) -> list[Chunk]:
-    chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
-    chunks = chunk(whole, chunking, word_starts)
-    check_chunks(whole, chunks, chunking, word_starts)
-    return chunks
-
-
-def texts(chunks: Sequence[Chunk]) -> list[str]:
-    return [each.text for each in chunks]
 
 
 def table(*rows: str, header: str = HEADER) -> tuple[BlockKind, tuple[str, ...], str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wenqu.text.smalltalk import asks_about_now, is_small_talk
+from wenqu.text.smalltalk import asks_about_now, is_small_talk, reply
 
 
 @pytest.mark.parametrize(
@@ -200,3 +200,26 @@ def test_what_only_looks_like_it_may_be_looked_for(text: str) -> None:
 def test_a_long_run_of_one_piece_of_group_talk_takes_no_time(piece: str) -> None:
     # As above: a pattern that tries every way to cut it would not come back.
     assert not is_small_talk(piece * (38 // len(piece)) + "镜")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("你好", "answer.not_a_question"),
+        ("Hello, wenqu", "answer.not_a_question"),
+        ("谢谢你的帮助！", "answer.thanks"),
+        ("你好，谢谢", "answer.thanks"),
+        ("好的，明白了，谢谢老师", "answer.thanks"),
+        ("thank you very much", "answer.thanks"),
+        ("谢谢，好的", "answer.thanks"),
+        ("谢谢，再见", "answer.parting"),
+        ("晚安", "answer.parting"),
+        ("Thanks, bye!", "answer.parting"),
+        ("哈哈哈", "answer.aside"),
+        ("收到", "answer.aside"),
+        ("你是谁", "answer.aside"),
+        ("👍", "answer.aside"),
+    ],
+)
+def test_thanks_and_goodbyes_are_not_answered_with_hello(text: str, key: str) -> None:
+    assert reply(text) == key

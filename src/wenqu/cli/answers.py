@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wenqu import messages
 from wenqu.cli.session import Exit, HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.payloads import record_payload
 
@@ -155,7 +156,8 @@ def _show_stages(session: Session, stages: Sequence[Mapping[str, Any]], *, promp
         said = ", ".join(f"{name} {_short(value)}" for name, value in detail.items())
         if stage["skipped"]:
             said = session.text("cli.trace.skipped", reason=stage["skipped"])
-        table.add_row(Text(stage["name"]), f"{stage['ms']:.1f} ms", Text(said))
+        name = messages.stage(stage["name"], session.locale)
+        table.add_row(Text(name), f"{stage['ms']:.1f} ms", Text(said))
     session.out.print(table)
     if prompt:
         for message in (m for stage in stages for m in stage["detail"].get("prompt", ())):

@@ -141,7 +141,7 @@ def show_end(session: Session, answer: Answer, streamed: str) -> None:
                 session.note("cli.ask.unconfirmed", text=" ".join(sentence.text.split()))
     for stage in answer.trace.stages:
         if stage.skipped:
-            session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
+            session.note_skipped(stage)
     if answer.id is not None:
         session.note("cli.ask.traced", id=answer.id)
 

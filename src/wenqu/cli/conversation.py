@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.session import HomeOption, JsonOption, Session, system_text
 from wenqu.errors import InputError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.conversation.help"), no_args_is_help=True)
+app = Group("cli.conversation.help")
 IdArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.conversation"))]
 
 

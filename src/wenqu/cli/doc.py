@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.messages import catalogue
 from wenqu.payloads import chunk_payload, document_info_payload, document_payload
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.doc.help"), no_args_is_help=True)
+app = Group("cli.doc.help")
 DocumentArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.document"))]
 
 _FIRST = ("subtitle", "author", "date", "subject", "keywords", "description", "format", "pages")

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from wenqu.cli.session import Exit, HomeOption, JsonOption, Session
-from wenqu.errors import WenquError
+from wenqu.errors import StoreError, WenquError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from wenqu.app import App
+    from wenqu.types import KnowledgeBase
 
 __all__ = ["doctor"]
 
@@ -56,7 +59,7 @@ def doctor(
             _python(),
             *_libraries(session),
             _home(session),
-            await _database(session, app),
+            *await _database(session, app),
             *await _models(session, app),
             _chat(session, app),
         ]
@@ -102,36 +105,78 @@ def _libraries(session: Session) -> list[Check]:
 def _home(session: Session) -> Check:
     name = session.text("cli.doctor.home_name")
     home = session.settings.home
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    existing = _existing(home)
     free_gb = shutil.disk_usage(existing).free / 1e9
     detail = session.text("cli.doctor.home", path=home, free=f"{free_gb:.0f}")
-    if not os.access(existing, os.W_OK):
+    if _unwritable(existing):
         return Check(name, Health.BAD, detail, session.text("cli.doctor.unwritable"))
     if free_gb < _LOW_DISK_GB:
         return Check(name, Health.NOTE, detail, session.text("cli.doctor.low_disk"))
     return Check(name, Health.GOOD, detail)
 
 
-async def _database(session: Session, app: App) -> Check:
+def _existing(folder: Path) -> Path:
+    """Return the folder itself, or the nearest above it that is there."""
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def _unwritable(folder: Path) -> str | None:
+    """Return why nothing can be written to a folder, None where it can: by trying."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"wenqu")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+async def _database(session: Session, app: App) -> list[Check]:
     name = session.text("cli.doctor.database_name")
     try:
         bases = await app.bases.list()
     except WenquError as error:
-        message = error.message(session.locale)
-        return Check(name, Health.BAD, message, error.hint(session.locale))
-    indexes = [_index(session, base.name, app.indexes_dir / str(base.id)) for base in bases]
+        return [_broken(session, name, error)]
     detail = session.text(
         "cli.doctor.database",
         bases=len(bases),
         documents=sum(base.documents for base in bases),
         chunks=sum(base.chunks for base in bases),
     )
-    return Check(name, Health.GOOD, "; ".join([detail, *indexes]))
+    return [Check(name, Health.GOOD, detail), *await _indexes(session, app, bases)]
 
 
-def _index(session: Session, name: str, folder: Path) -> str:
-    built = (folder / "manifest.json").exists()
-    return f"{name}: " + session.text("cli.doctor.indexed" if built else "cli.doctor.unindexed")
+def _broken(session: Session, name: str, error: WenquError) -> Check:
+    return Check(name, Health.BAD, error.message(session.locale), error.hint(session.locale))
+
+
+async def _indexes(session: Session, app: App, bases: Sequence[KnowledgeBase]) -> list[Check]:
+    """Look whether indexes can be written, and search in each that is built already."""
+    name = session.text("cli.doctor.index_name")
+    try:
+        _check_writable(app.indexes_dir)
+    except StoreError as error:
+        return [_broken(session, name, error)]
+    embedder = session.settings.models.embedder
+    may_search = any(path for entry, path in app.models() if entry.name == embedder)
+    said, broken = [], []
+    for base in bases:
+        folder = app.indexes_dir / str(base.id)
+        built = (folder / "manifest.json").exists()
+        try:
+            _check_writable(folder)
+            if built and may_search:
+                await app.search(base.name, base.name)
+        except WenquError as error:
+            broken.append(_broken(session, f"{name} ({base.name})", error))
+        else:
+            state = session.text("cli.doctor.indexed" if built else "cli.doctor.unindexed")
+            said.append(f"{base.name} ({state})")
+    return [*([Check(name, Health.GOOD, ", ".join(said))] if said else []), *broken]
+
+
+def _check_writable(index: Path) -> None:
+    if reason := _unwritable(_existing(index)):
+        raise StoreError("error.index_folder", path=index, reason=reason)
 
 
 async def _models(session: Session, app: App) -> list[Check]:
@@ -153,8 +198,7 @@ async def _embedder(session: Session, app: App, path: Path) -> Check:
     try:
         engine, note = await app.try_embedder()
     except WenquError as error:
-        message = error.message(session.locale)
-        return Check(name, Health.BAD, message, error.hint(session.locale))
+        return _broken(session, name, error)
     health = Health.NOTE if note else Health.GOOD
     return Check(name, health, f"{path} ({engine})", note)
 
@@ -164,8 +208,7 @@ def _chat(session: Session, app: App) -> Check:
     try:
         model = app.chat_model()
     except WenquError as error:
-        message = error.message(session.locale)
-        return Check(name, Health.BAD, message, error.hint(session.locale))
+        return _broken(session, name, error)
     if model is None:
         hint = session.text("cli.doctor.chat_hint")
         return Check(name, Health.NOTE, session.text("cli.doctor.extractive"), hint)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Commands, Group
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 
 __all__ = ["app"]
@@ -30,7 +30,7 @@ class _RunByDefault(Commands):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_RunByDefault, help=system_text("cli.eval.help"), no_args_is_help=True)
+app = Group("cli.eval.help", _RunByDefault)
 
 _Runs = Annotated[list[str], typer.Argument(help=system_text("cli.eval.runs"))]
 _Out = Annotated[Path, typer.Option("--out", "-o", help=system_text("cli.eval.out"))]

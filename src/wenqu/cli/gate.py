@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.session import HomeOption, JsonOption, KbOption, Session, system_text
 from wenqu.errors import InputError, NotFoundError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.gate.help"), no_args_is_help=True)
+app = Group("cli.gate.help")
 
 _PLOTS = (".png", ".html", ".svg")
 _SHOWN_POINTS = 11

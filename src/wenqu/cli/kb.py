@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wenqu.choices import MAX_CHUNK_OVERLAP, MAX_CHUNK_TOKENS, MIN_CHUNK_TOKENS, ChunkStrategy
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.session import HomeOption, JsonOption, Session, fail, system_text
 from wenqu.errors import InputError, NotFoundError
 from wenqu.payloads import knowledge_base_payload
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.kb.help"), no_args_is_help=True)
+app = Group("cli.kb.help")
 NameArgument = Annotated[str, typer.Argument(help=system_text("cli.argument.kb_name"))]
 OptionalNameArgument = Annotated[
     str | None, typer.Argument(help=system_text("cli.option.kb"), show_default=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wenqu.choices import Backend
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.session import Exit, HomeOption, Session, fail, system_text
 from wenqu.errors import ModelError, WenquError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.llm.help"), no_args_is_help=True)
+app = Group("cli.llm.help")
 
 _POLL_S = 0.2
 _ENDING_S = 10.0

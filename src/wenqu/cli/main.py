@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from wenqu.cli.deferred import Commands, defer
-from wenqu.cli.helping import show_help_whole
 from wenqu.cli.session import Exit, HomeOption, system_text
 
 __all__ = ["app", "run"]
@@ -50,7 +49,6 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    show_help_whole()
     app()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wenqu.cli.deferred import Commands
+from wenqu.cli.deferred import Group
 from wenqu.cli.engine import tune_first, tune_models
 from wenqu.cli.session import Exit, HomeOption, JsonOption, Session, fail, system_text
 from wenqu.errors import InputError, WenquError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(cls=Commands, help=system_text("cli.models.help"), no_args_is_help=True)
+app = Group("cli.models.help")
 
 _GB = 1e9
 _CONTEXT = 4096

@@ -86,7 +86,7 @@ def _show(session: Session, found: SearchHits, how: SearchOptions) -> None:
         _show_hit(session, rank, hit)
     for stage in found.trace.stages:
         if stage.skipped and found.hits:
-            session.note("cli.ask.skipped", stage=stage.name, reason=stage.skipped)
+            session.note_skipped(stage)
         elif left_out := stage.detail.get("left_out"):
             session.note("cli.search.left_out", count=left_out)
 

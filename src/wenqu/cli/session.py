@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from wenqu import messages
 from wenqu.errors import ConflictError, InputError, NotFoundError, WenquError
 from wenqu.messages import system_locale, text
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wenqu.app import App
     from wenqu.messages import Locale
     from wenqu.settings import Settings
+    from wenqu.types import Stage
 
 __all__ = [
     "Exit",
@@ -120,6 +122,11 @@ class Session:
     def note(self, key: str, **values: object) -> None:
         """Print a text of the catalogue to standard error."""
         sys.stderr.write(self.text(key, **values) + "\n")
+
+    def note_skipped(self, stage: Stage) -> None:
+        """Say that a stage was left out, and why."""
+        name = messages.stage(stage.name, self.locale)
+        self.note("cli.ask.skipped", stage=name, reason=stage.skipped)
 
     def confirm(self, question: str) -> None:
         """Ask before something that costs; leaves where a person does not agree, or none is there.

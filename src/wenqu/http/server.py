@@ -33,7 +33,7 @@ from wenqu.errors import BusyError, ConflictError, InputError, NotFoundError, We
 from wenqu.http import conversations
 from wenqu.http.exchange import event_stream, json_body, parsed
 from wenqu.http.headers import SecurityHeaders
-from wenqu.messages import catalogue
+from wenqu.messages import catalogue, stages
 from wenqu.options import AskOptions, SearchFilter, SearchOptions
 from wenqu.types import AnswerFinished
 
@@ -256,7 +256,8 @@ class _Door:
             for key, entry in catalogue().items()
             if key.startswith("web.")
         }
-        return JSONResponse({"language": locale, "texts": texts})
+        named = {"language": locale, "texts": texts, "stages": stages(locale)}
+        return JSONResponse(named)
 
     async def bases(self, _: Request) -> Response:
         bases = await self._app.bases.list()

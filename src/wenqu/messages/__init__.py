@@ -1,7 +1,8 @@
 """Every text that a person reads, in Chinese and English, from one catalogue.
 
 The catalogue is the ``*.toml`` files of this package. A section is a key; it has ``en`` and ``zh``,
-and an error may have ``en_hint`` and ``zh_hint``: what to do about it. ``{name}`` is filled in.
+and an error may have ``en_hint`` and ``zh_hint``: what to do about it. ``{name}`` is filled in;
+``{name:file|files}`` is a number and the word that goes with it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Locale", "Phrase", "catalogue", "hint", "system_locale", "text", "wrong_value"]
+__all__ = [
+    "Locale",
+    "Phrase",
+    "catalogue",
+    "hint",
+    "stage",
+    "stages",
+    "system_locale",
+    "text",
+    "wrong_value",
+]
 
 Locale = Literal["zh", "en"]
 
@@ -92,17 +103,42 @@ def text(key: str, locale: Locale, /, **values: object) -> str:
     Raises:
         KeyError: The catalogue has no such key (a mistake of the program, not of its user).
     """
-    said = {
-        name: text(value.key, locale, **value.values) if isinstance(value, Phrase) else value
-        for name, value in values.items()
-    }
-    return _entry(key)[locale].format(**said)
+    return _filled(_entry(key)[locale], locale, values)
+
+
+def stage(name: str, locale: Locale) -> str:
+    """Return what a stage of an answer is called; of one that is not known, its name."""
+    return stages(locale).get(name, name)
+
+
+def stages(locale: Locale) -> Mapping[str, str]:
+    """Return what each stage of an answer is called, by its name."""
+    said = _read("answers.toml").items()
+    return {key[6:]: entry[locale] for key, entry in said if key.startswith("stage.")}
 
 
 def hint(key: str, locale: Locale, /, **values: object) -> str | None:
     """Return what to do about the error ``key``, or None where the catalogue has no hint."""
     said = _entry(key).get(f"{locale}_hint")
-    return said.format(**values) if said else None
+    return _filled(said, locale, values) if said else None
+
+
+class _Count(int):
+    """A number that brings the word that goes with it: ``one|several``."""
+
+    def __format__(self, spec: str) -> str:
+        one, bar, several = spec.partition("|")
+        return f"{int(self)} {one if self == 1 else several}" if bar else super().__format__(spec)
+
+
+def _filled(said: str, locale: Locale, values: Mapping[str, object]) -> str:
+    shown: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Phrase):
+            shown[name] = text(value.key, locale, **value.values)
+        else:
+            shown[name] = _Count(value) if type(value) is int else value
+    return said.format(**shown)
 
 
 def system_locale(environment: Mapping[str, str] = os.environ) -> Locale:

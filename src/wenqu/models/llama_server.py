@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wenqu.models.child import WAITING
+from wenqu.models.llama_set_up import parameters
 from wenqu.models.memory import cores
 
 if TYPE_CHECKING:
@@ -89,20 +90,15 @@ def _serve_fast(model: IkModel, given: argparse.Namespace, key: str | None) -> N
 def _serve(given: argparse.Namespace, key: str | None) -> None:
     import xllamacpp
 
-    params = xllamacpp.CommonParams()
-    params.model.path = str(given.model)
+    params = parameters(str(given.model), threads=given.threads, batch=_BATCH_TOKENS)
     params.model_alias = {given.name}
     params.hostnames = [given.host]
     params.port = given.port
     params.api_keys = [key] if key else []
-    params.ui = params.endpoint_slots = params.warmup = params.fit_params = False
-    params.offline = params.cont_batching = True
+    params.cont_batching = True
     params.n_parallel = given.parallel
     params.n_ctx = given.context * given.parallel
-    params.n_batch = params.n_ubatch = _BATCH_TOKENS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = given.threads
     params.cache_ram_mib = _PROMPT_CACHE_MIB
-    params.verbosity = 0
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

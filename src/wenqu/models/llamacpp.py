@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from wenqu.errors import ChatError, ModelMissingError
 from wenqu.models.child import Parent
+from wenqu.models.llama_set_up import parameters, serve_parent
 from wenqu.models.memory import cores
 
 if TYPE_CHECKING:
@@ -229,25 +230,11 @@ def _serve(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     parent = Parent(given.socket)
 
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = given.model
-    params.hostnames = [given.socket or "127.0.0.1"]
-    params.port = 0
-    params.api_keys = [parent.key]
-    params.ui = params.endpoint_slots = params.warmup = params.fit_params = False
-    params.cors_origins = ""
-    params.offline = True
+    params = parameters(given.model, threads=given.threads, batch=_BATCH_TOKENS)
     params.n_ctx = given.context
     params.n_parallel = 1
-    params.n_batch = params.n_ubatch = _BATCH_TOKENS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = given.threads
     params.cache_ram_mib = _PROMPT_CACHE_MIB
-    params.verbosity = 0
-    server = xllamacpp.Server(params)
-    parent.ready(server.listening_address)
-    parent.end_with()
+    serve_parent(params, given.socket, parent)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wenqu.errors import ModelError, ModelMissingError
 from wenqu.models.child import Child, ChildError, Parent
+from wenqu.models.llama_set_up import parameters, serve_parent
 from wenqu.models.memory import cores
 
 if TYPE_CHECKING:
@@ -134,24 +135,12 @@ def _serve(arguments: Sequence[str]) -> None:
 
     import xllamacpp
 
-    params = xllamacpp.CommonParams()
-    params.model.path = given.model
+    params = parameters(given.model, threads=given.threads, batch=_PAIR_TOKENS)
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
-    params.hostnames = [given.socket or "127.0.0.1"]
-    params.port = 0
-    params.api_keys = [parent.key]
-    params.ui = params.endpoint_slots = params.warmup = params.fit_params = False
-    params.cors_origins = ""
-    params.offline = True
     params.n_parallel = _AT_ONCE
     params.n_ctx = _AT_ONCE * _PAIR_TOKENS
-    params.n_batch = params.n_ubatch = _PAIR_TOKENS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = given.threads
-    params.verbosity = 0
-    server = xllamacpp.Server(params)
-    parent.ready(server.listening_address)
-    parent.end_with()
+    serve_parent(params, given.socket, parent)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from wenqu.text.abstention import abstains, may_abstain
 from wenqu.text.citations import MarkerFilter, loop_start
 from wenqu.text.language import detect
 from wenqu.text.links import LinkFilter
+from wenqu.text.smalltalk import reply
 from wenqu.types import (
     Answer,
     AnswerFinished,
@@ -55,7 +56,6 @@ _EXTRACTIVE_TOKENS = 450
 _REFUSALS = {
     Outcome.NO_EVIDENCE: "answer.no_evidence",
     Outcome.OUT_OF_SCOPE: "answer.out_of_scope",
-    Outcome.NOT_A_QUESTION: "answer.not_a_question",
 }
 
 
@@ -150,7 +150,7 @@ class Answerer:
         if work.text.strip():
             checked = await self._check(work, selection)
         else:
-            checked = quote(selection)
+            checked = quote(selection, work.question)
             yield AnswerText(text=checked.text)
         if checked.holds or (checked.likely and not (checked.abstained or self._strict)):
             yield work.finished(Outcome.ANSWERED, checked)
@@ -293,7 +293,9 @@ class _Work:
     def finished(self, outcome: Outcome, checked: Checked | None = None) -> AnswerFinished:
         """Return the last event; a refusal's text is the catalogue's."""
         if checked is None:
-            checked = Checked(text=messages.text(_REFUSALS[outcome], self.language))
+            small_talk = outcome is Outcome.NOT_A_QUESTION
+            key = reply(self.question) if small_talk else _REFUSALS[outcome]
+            checked = Checked(text=messages.text(key, self.language))
         return AnswerFinished(
             answer=Answer(
                 outcome=outcome,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wenqu.protocols import Embedder
     from wenqu.types import Language
 
-__all__ = ["by_rows"]
+__all__ = ["by_rows", "rows_of"]
 
 _TABLE = re.compile(  # header rows, then at least two others
     r"^(?P<header>[ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)"
@@ -41,7 +41,7 @@ async def by_rows(
         ModelError: The embedder cannot be run.
     """
     taken_apart = {
-        at: list(_rows(sentence))
+        at: list(rows_of(sentence))
         for at, sentence in enumerate(selection.sentences)
         if "|" in sentence.text and detect(sentence.text) not in languages
     }
@@ -56,7 +56,7 @@ async def by_rows(
     return replace(selection, sentences=tuple(sentences))
 
 
-def _rows(sentence: EvidenceSentence) -> Iterator[EvidenceSentence]:
+def rows_of(sentence: EvidenceSentence) -> Iterator[EvidenceSentence]:
     """Yield the rows of the table that a sentence of evidence is or ends in, if there is one."""
     table = _TABLE.search(sentence.text)
     for row in _ROW.finditer(sentence.text, *table.span("rows")) if table else ():

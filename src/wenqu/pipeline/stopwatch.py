@@ -47,7 +47,7 @@ class Stopwatch:
             async with asyncio.timeout(budget_s):
                 done = await work
         except TimeoutError:
-            self.skip(name, f"{budget_s:g} s", ms=_since(begun))
+            self.skip(name, f"> {budget_s:g} s", ms=_since(begun))
             return None
         except WenquError as error:
             self.skip(name, str(error), ms=_since(begun))

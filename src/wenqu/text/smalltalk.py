@@ -13,41 +13,41 @@ import re
 
 from wenqu.text.normalize import fold
 
-__all__ = ["asks_about_now", "is_small_talk"]
+__all__ = ["asks_about_now", "is_small_talk", "reply"]
 
 # One phrase a word; within a pattern the longer ones come first, see _longest_first.
-_PHRASES = (
-    # greeting
-    "你好 您好 大家好 哈喽 哈啰 嗨 嘿 早 早上好 早安 上午好 中午好 下午好 晚上好 晚安 在吗"
-    " 在么 在不在 有人吗"
-    " hi hello hey hiya howdy good_morning good_afternoon good_evening good_night good_day"
-    # thanks
-    " 谢谢 谢 多谢 感谢 非常感谢 十分感谢 太感谢 万分感谢 感恩 辛苦 麻烦你 麻烦您 不客气"
-    " 没事 没关系"
-    " thanks many_thanks thank_you thankyou thx ty cheers much_appreciated no_problem"
-    " you_are_welcome you're_welcome"
-    # assent
-    " 好 好的 好滴 好吧 好嘞 行 可以 是的 对 对的 没错 收到 明白 知道 懂 了解 原来如此 不错"
-    " 真棒 厉害 太好"
-    " 太棒 牛 赞 okay ok okey k yes yep yeah no nope sure fine great cool nice perfect"
-    " awesome good"
-    " got_it i_see understood all_right alright wow well_done never_mind nevermind"
-    # parting
-    " 再见 拜拜 拜 回见 下次见 明天见 bye bye_bye goodbye see_you see_you_later"
-    " see_you_tomorrow ttyl cya"
-    # wishes
-    " 恭喜 恭喜恭喜 祝贺 生日快乐 新年快乐 新年好 节日快乐 中秋快乐 国庆快乐 圣诞快乐 春节快乐"
-    " 元旦快乐 周末愉快 周末快乐 一路平安 早日康复 congrats congratulations happy_birthday"
-    " happy_new_year merry_christmas good_luck get_well_soon have_a_nice_day have_a_good_day"
-    " have_a_great_day have_a_nice_weekend have_a_good_weekend have_a_good_one nice_to_meet_you"
-    # joining in, wondering, waiting
-    " 同问 同求 同感 同意 赞同 我也是 俺也一样 附议 路过 围观 前排围观 支持一下 笑死 笑死我 绝了"
-    " 真香 羡慕 酸了 无语 服了 醉了 我去 我晕 天哪 天啊 牛逼 yyds 真的吗 真的假的 是吗 不是吧"
-    " 随便 都行 无所谓 不知道 稍等 等一下 等下 等等 马上 马上来 来了 我来了 me_too same_here"
-    " agreed exactly indeed interesting wonderful amazing awesome_work nice_one good_job good_point"
-    " well_said brb gtg g2g afk omg wtf lmao rofl ikr wait_a_minute one_moment"
-    " just_a_moment no_idea who_knows really for_real no_way"
-)
+_PHRASES = {
+    "greeting": (
+        "你好 您好 大家好 哈喽 哈啰 嗨 嘿 早 早上好 早安 上午好 中午好 下午好 晚上好 在吗 在么"
+        " 在不在 有人吗 hi hello hey hiya howdy good_morning good_afternoon good_evening good_day"
+        " nice_to_meet_you"
+    ),
+    "thanks": (
+        "谢谢 谢 多谢 感谢 非常感谢 十分感谢 太感谢 万分感谢 感恩 辛苦 麻烦你 麻烦您"
+        " thanks many_thanks thank_you thankyou thx ty cheers much_appreciated"
+    ),
+    "parting": (
+        "再见 拜拜 拜 回见 下次见 明天见 晚安 bye bye_bye goodbye good_night see_you see_you_later"
+        " see_you_tomorrow ttyl cya gtg g2g have_a_nice_day have_a_good_day have_a_great_day"
+        " have_a_nice_weekend have_a_good_weekend have_a_good_one"
+    ),
+    # Thanks returned, assent, wishes, joining in, wondering, waiting.
+    "aside": (
+        "不客气 没事 没关系 no_problem you_are_welcome you're_welcome"
+        " 好 好的 好滴 好吧 好嘞 行 可以 是的 对 对的 没错 收到 明白 知道 懂 了解 原来如此 不错"
+        " 真棒 厉害 太好 太棒 牛 赞 okay ok okey k yes yep yeah no nope sure fine great cool nice"
+        " perfect awesome good got_it i_see understood all_right alright wow well_done never_mind"
+        " nevermind 恭喜 恭喜恭喜 祝贺 生日快乐 新年快乐 新年好 节日快乐 中秋快乐 国庆快乐"
+        " 圣诞快乐 春节快乐 元旦快乐 周末愉快 周末快乐 一路平安 早日康复 congrats congratulations"
+        " happy_birthday happy_new_year merry_christmas good_luck get_well_soon 同问 同求 同感"
+        " 同意 赞同 我也是 俺也一样 附议 路过 围观 前排围观 支持一下 笑死 笑死我 绝了 真香 羡慕"
+        " 酸了 无语 服了 醉了 我去 我晕 天哪 天啊 牛逼 yyds 真的吗 真的假的 是吗 不是吧 随便 都行"
+        " 无所谓 不知道 稍等 等一下 等下 等等 马上 马上来 来了 我来了 me_too same_here agreed"
+        " exactly indeed interesting wonderful amazing awesome_work nice_one good_job good_point"
+        " well_said brb afk omg wtf lmao rofl ikr wait_a_minute one_moment just_a_moment no_idea"
+        " who_knows really for_real no_way"
+    ),
+}
 _TAILS = (
     "了 啦 啊 呀 哦 哈 呢 吧 嘛 你 您 你们 您们 大家 小助手 助手 机器人 问渠 朋友 朋友们"
     " 各位 老师 亲"
@@ -110,7 +110,14 @@ _ASIDE = re.compile(
 )
 
 _WORD_ENDS = r"(?![a-z0-9'])"
-_PHRASE = re.compile(rf" ?(?:{_longest_first(_PHRASES)}|{_SOUNDS}){_WORD_ENDS}")
+_KINDS = {
+    phrase.replace("_", " "): kind
+    for kind, phrases in _PHRASES.items()
+    for phrase in phrases.split()
+}
+_PHRASE = re.compile(
+    rf" ?(?:({_longest_first(' '.join(_PHRASES.values()))})|{_SOUNDS}){_WORD_ENDS}"
+)
 _TAIL = re.compile(rf" ?(?:{_longest_first(_TAILS)}){_WORD_ENDS}")
 _SIGNS = re.compile(r"[^\w']+|_+")
 _LONGEST = 40
@@ -122,20 +129,43 @@ def is_small_talk(text: str) -> bool:
     Everything it says must be: "hello" is, "hello, how do I install it?" is not, nor is a word
     that may be looked for.
     """
+    return _kinds(text) is not None
+
+
+def reply(text: str) -> str:
+    """Return the key of what is said to small talk; of several things, to the last that counts."""
+    kinds = [kind for kind in _kinds(text) or () if kind != "aside"]
+    return _REPLIES[kinds[-1] if kinds else "aside"]
+
+
+_REPLIES = {
+    "greeting": "answer.not_a_question",
+    "thanks": "answer.thanks",
+    "parting": "answer.parting",
+    "aside": "answer.aside",
+}
+
+
+def _kinds(text: str) -> list[str] | None:
+    """Return what kind each phrase of small talk is of, in order; None where there is more."""
     unlinked, links = _LINK.subn(" ", fold(text))
     words = _SIGNS.sub(" ", _ASIDE.sub(" ", unlinked)).strip()
     if len(words) > _LONGEST:
-        return False
+        return None
     if _GROUP.fullmatch(words) or (links and _POINTING.fullmatch(words)):
-        return True
+        return []
     # Phrase by phrase and never back: a pattern for the whole would try every way to cut 哈哈哈哈.
-    position, after_phrase = 0, False
+    kinds: list[str] = []
+    position = 0
     while position < len(words):
-        phrase = (after_phrase and _TAIL.match(words, position)) or _PHRASE.match(words, position)
+        tail = _TAIL.match(words, position) if position else None
+        phrase = tail or _PHRASE.match(words, position)
         if not phrase:
-            return False
-        position, after_phrase = phrase.end(), True
-    return True
+            return None
+        if not tail:
+            kinds.append(_KINDS.get(phrase[1] or "", "aside"))
+        position = phrase.end()
+    return kinds
 
 
 _NOW = re.compile(

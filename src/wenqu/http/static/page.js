@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 let texts = {};
+let stages = {};  // stage → what it is called
 let running = null;
 let shown = new Map();  // marker → what the list of sources shows of it
 
@@ -32,7 +33,7 @@ async function fetchJson(url) {
 
 async function setLanguage(language) {
   const loaded = await fetchJson(`/api/texts${language ? `?lang=${language}` : ""}`);
-  texts = loaded.texts;
+  ({ texts, stages } = loaded);
   document.documentElement.lang = loaded.language;
   document.querySelectorAll("[data-text]").forEach((node) => { node.textContent = say(node.dataset.text); });
   $("question").placeholder = say("placeholder");
@@ -203,7 +204,7 @@ function showEnd(answer, seconds) {
   $("facts").textContent = [
     refused ? say("refused") : answer.model ?? say("extractive"),
     say("took", { seconds: seconds.toFixed(1) }),
-    ...answer.skipped.map(({ stage, reason }) => say("skipped", { stage, reason })),
+    ...answer.skipped.map(({ stage, reason }) => say("skipped", { stage: stages[stage] ?? stage, reason })),
   ].join(" · ");
   if (refused) showSources([]);
 }
