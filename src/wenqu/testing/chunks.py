@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wenqu.types import Block, BlockKind, Document, Span
+from wenqu.text.chunk import chunk
+from wenqu.types import Block, BlockKind, Chunking, ChunkStrategy, Document, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wenqu.types import Chunk, Chunking
+    from wenqu.types import Chunk
 
-__all__ = ["check_chunks", "made_of", "word_starts"]
+__all__ = ["check_chunks", "cut", "made_of", "size", "texts", "word_starts"]
 
 _WORD = re.compile("[\u4e00-\u9fff]|[^\\W\u4e00-\u9fff]+|[^\\w\\s]")
 
@@ -31,6 +32,29 @@ def made_of(*parts: tuple[BlockKind, tuple[str, ...], str], page: int | None = N
         blocks.append(Block(span=span, kind=kind, heading=heading, page=page))
         text += content
     return Document(id="d", source="s", title="t", text=text, language="zh", blocks=tuple(blocks))
+
+
+def size(text: str) -> int:
+    """Return how many tokens a text has by ``word_starts``."""
+    return len(word_starts(text))
+
+
+def cut(
+    whole: Document,
+    maximum: int,
+    strategy: ChunkStrategy = ChunkStrategy.AUTO,
+    overlap: int = 0,
+) -> list[Chunk]:
+    """Return the chunks of a document, measured by ``word_starts`` and checked."""
+    chunking = Chunking(strategy=strategy, max_tokens=maximum, overlap=overlap)
+    chunks = chunk(whole, chunking, word_starts)
+    check_chunks(whole, chunks, chunking, word_starts)
+    return chunks
+
+
+def texts(chunks: Sequence[Chunk]) -> list[str]:
+    """Return the texts of chunks."""
+    return [each.text for each in chunks]
 
 
 def check_chunks(

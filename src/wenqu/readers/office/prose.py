@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BULLET",
     "Cell",
+    "Looks",
     "Paragraph",
     "Part",
     "Ready",
@@ -68,6 +69,30 @@ _STYLE_LEVEL = re.compile(
     re.IGNORECASE,
 )
 _TITLE_STYLES = frozenset({"title", "标题", "標題", "文档标题", "表題", "titel", "titre", "título"})
+
+
+class Looks:
+    """How the letters of a paragraph look, most of them."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[float, int] = {}
+        self._letters = self._bold = 0
+
+    def add(self, letters: int, size: float, *, bold: bool) -> None:
+        """Count letters of a size in points."""
+        self._sizes[size] = self._sizes.get(size, 0) + letters
+        self._letters += letters
+        self._bold += letters if bold else 0
+
+    @property
+    def size(self) -> float:
+        """Points; 0 where there was nothing."""
+        return max(self._sizes, key=self._sizes.__getitem__) if self._sizes else 0.0
+
+    @property
+    def bold(self) -> bool:
+        """Whether more than half of them are bold."""
+        return self._bold * 2 > self._letters
 
 
 @dataclass(slots=True, kw_only=True)

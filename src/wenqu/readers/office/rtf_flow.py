@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from wenqu.readers.builder import only_text
-from wenqu.readers.office.prose import Paragraph, Part
+from wenqu.readers.office.prose import Looks, Paragraph, Part
 from wenqu.readers.office.symbols import raised, unprivate
 from wenqu.readers.office.tables import TableStack
 
@@ -89,8 +89,7 @@ class Output:
     def _clear(self) -> None:
         self.pieces: list[str] = []
         self.beside: list[Part] = []
-        self._sizes: dict[int, int] = {}
-        self._bold = self._letters = 0
+        self._looks = Looks()
 
     def put(self, text: str, state: State) -> None:
         """Add text that looks as the state says."""
@@ -98,9 +97,7 @@ class Output:
             text = raised(text, below=state.position == "sub")
         letters = len(text.strip())
         self.pieces.append(text)
-        self._sizes[state.size] = self._sizes.get(state.size, 0) + letters
-        self._letters += letters
-        self._bold += letters if state.bold else 0
+        self._looks.add(letters, state.size / 2, bold=state.bold)
 
     def end(self, styles: dict[int, Style], *, contents: bool = False) -> None:
         """End the paragraph."""
@@ -116,8 +113,8 @@ class Output:
                 level=level if headed else None,
                 label=self.label,
                 depth=self.list_depth,
-                size=max(self._sizes, key=self._sizes.__getitem__) / 2 if self._sizes else 0.0,
-                bold=self._bold * 2 > self._letters,
+                size=self._looks.size,
+                bold=self._looks.bold,
                 contents=contents,
             )
         )

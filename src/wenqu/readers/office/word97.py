@@ -31,7 +31,7 @@ from wenqu.readers.office.msdoc import (
 )
 from wenqu.readers.office.numbering import Counters
 from wenqu.readers.office.oleproperties import note_old_properties
-from wenqu.readers.office.prose import Paragraph, cell_text, margins, style_level, write
+from wenqu.readers.office.prose import Looks, Paragraph, cell_text, margins, style_level, write
 from wenqu.readers.office.symbols import raised, symbol, unprivate
 from wenqu.readers.office.tables import TableStack, merged
 
@@ -273,11 +273,10 @@ class _Reading:
     def _content(
         self, start: int, stop: int, own: Properties, style: BinaryStyle | None
     ) -> Iterator[Piece]:
-        sizes: dict[float, int] = {}
+        looks = Looks()
         pieces: list[str] = []
         notes: list[Piece] = []
         links: list[tuple[int, str]] = []
-        bold = letters = 0
         for begin, end, character in self._runs(start, stop):
             if self._hidden(character, style):
                 self._field_marks(begin, end)
@@ -285,9 +284,7 @@ class _Reading:
             shown = self._shown(begin, end, character, pieces, notes, links)
             if shown:
                 size = (self._says(_SIZE, character, style) or 2 * _DEFAULT_SIZE) / 2
-                sizes[size] = sizes.get(size, 0) + shown
-                letters += shown
-                bold += shown if self._switch(_BOLD, character, style) else 0
+                looks.add(shown, size, bold=self._switch(_BOLD, character, style))
         text = unprivate("".join(pieces))
         label, depth = self._label(own, style)
         contents = style is not None and style.built_in in _CONTENTS
@@ -296,8 +293,8 @@ class _Reading:
             level=None if contents or not text.strip() else _level(own, style),
             label=label,
             depth=depth,
-            size=max(sizes, key=lambda size: sizes[size]) if sizes else 0.0,
-            bold=bold * 2 > letters,
+            size=looks.size,
+            bold=looks.bold,
             contents=contents,
         )
         yield from notes

@@ -15,7 +15,7 @@ from wenqu.readers.builder import collapse, only_text
 from wenqu.readers.office.drawing import alt_text, chart, diagram
 from wenqu.readers.office.formula import tex
 from wenqu.readers.office.package import attribute, tag
-from wenqu.readers.office.prose import BULLET, Cell, Paragraph, Table, cell_text, grid
+from wenqu.readers.office.prose import BULLET, Cell, Looks, Paragraph, Table, cell_text, grid
 from wenqu.readers.office.symbols import raised, symbol, unprivate
 from wenqu.readers.office.word_elements import (
     OUTSIDE,
@@ -90,9 +90,7 @@ class _Line:
     style: Style
     pieces: list[str] = field(default_factory=list)
     beside: list[Part] = field(default_factory=list)
-    sizes: dict[float, int] = field(default_factory=dict)
-    letters: int = 0
-    bold: int = 0
+    looks: Looks = field(default_factory=Looks)
 
 
 @dataclass(slots=True)
@@ -223,15 +221,14 @@ class Body:
         level = heading_level(properties, style)
         if style.contents or in_contents or self._in_contents_field():
             level = None
-        size = max(line.sizes, key=lambda size: line.sizes[size]) if line.sizes else 0.0
         parts.append(
             Paragraph(
                 text=_NOTE_MARK.sub("", text) if level is not None else text,
                 level=level if only_text(text) else None,
                 label=label,
                 depth=depth,
-                size=size,
-                bold=line.bold * 2 > line.letters,
+                size=line.looks.size,
+                bold=line.looks.bold,
                 contents=style.contents or bool(in_contents) or self._in_contents_field(),
             )
         )
@@ -317,9 +314,7 @@ class Body:
         bold = is_on(properties, "w:b")
         if bold is None:
             bold = line.style.bold if styled.bold is None else styled.bold
-        line.sizes[size] = line.sizes.get(size, 0) + letters
-        line.letters += letters
-        line.bold += letters if bold else 0
+        line.looks.add(letters, size, bold=bool(bold))
 
     def _hyperlink(self, node: Element, line: _Line) -> None:
         relation = self._relation(node)
