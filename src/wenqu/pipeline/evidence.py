@@ -22,6 +22,7 @@ from wenqu.text.injection import asks_about_orders, telling
 from wenqu.text.language import detect
 from wenqu.text.query import query_terms
 from wenqu.text.sentences import sentences
+from wenqu.text.tables import TABLE
 from wenqu.text.tokenize import terms
 from wenqu.types import Evidence, Span
 
@@ -52,9 +53,6 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ROW = re.compile(r"^[ \t]*\|[^\n]*$", re.MULTILINE)
-_TABLE = re.compile(  # header rows, then the others
-    r"^([ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)(?:\n[ \t]*\|[^\n]*)+", re.MULTILINE
-)
 _HEADING = re.compile(r"#{1,6}\s|[=\-~^*\"]{3,}$")
 
 _USUAL_TOKENS = 40
@@ -243,8 +241,8 @@ def _headers(chunk: Chunk) -> Iterator[tuple[int, int, str]]:
     if chunk.header:
         end = chunk.text.find("\n\n")
         yield 0, end if end >= 0 else len(chunk.text), chunk.header
-    for match in _TABLE.finditer(chunk.text):
-        yield match.end(1) + 1, match.end(), match[1]
+    for table in TABLE.finditer(chunk.text):
+        yield table.start("rows") + 1, table.end(), table["header"]
 
 
 def _spans(text: str) -> list[Span]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wenqu.text.language import detect
+from wenqu.text.tables import TABLE
 from wenqu.types import Span
 
 if TYPE_CHECKING:
@@ -22,12 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["by_rows", "rows_of"]
 
-_TABLE = re.compile(  # header rows, then at least two others
-    r"^(?P<header>[ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)"
-    r"(?P<rows>(?:\n[ \t]*\|[^\n]*){2,})",
-    re.MULTILINE,
-)
 _ROW = re.compile(r"\|[^\n]*")
+_FEWEST = 2
 
 
 async def by_rows(
@@ -57,13 +54,15 @@ async def by_rows(
 
 
 def rows_of(sentence: EvidenceSentence) -> Iterator[EvidenceSentence]:
-    """Yield the rows of the table that a sentence of evidence is or ends in, if there is one."""
-    table = _TABLE.search(sentence.text)
-    for row in _ROW.finditer(sentence.text, *table.span("rows")) if table else ():
-        start = sentence.span.start + row.start()
-        yield replace(
-            sentence,
-            text=row[0],
-            span=Span(start=start, end=start + len(row[0])),
-            header=table["header"] if table else "",
-        )
+    """Yield the rows of the first table in a sentence of evidence that has more than one."""
+    for table in TABLE.finditer(sentence.text):
+        rows = list(_ROW.finditer(sentence.text, *table.span("rows")))
+        if len(rows) >= _FEWEST:
+            yield from (_row(sentence, row, table["header"]) for row in rows)
+            return
+
+
+def _row(table: EvidenceSentence, row: re.Match[str], header: str) -> EvidenceSentence:
+    start = table.span.start + row.start()
+    span = Span(start=start, end=start + len(row[0]))
+    return replace(table, text=row[0], span=span, header=header)

@@ -1,4 +1,7 @@
-"""Whose number a cell of a Markdown table is: a sentence may name one row and give another's."""
+"""Markdown tables: where one is, and whose number a cell is.
+
+A sentence may name one row and give another's.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,14 @@ if TYPE_CHECKING:
 
     from wenqu.text.facts import Fact
 
-__all__ = ["Tables"]
+__all__ = ["TABLE", "Tables"]
 
+TABLE = re.compile(
+    r"^(?P<header>[ \t]*\|[^\n]*\n[ \t]*\|(?=[^\n]*-)[ \t:|\-]*)"
+    r"(?P<rows>(?:\n[ \t]*\|[^\n]*)+)",
+    re.MULTILINE,
+)
+"""A Markdown table: its header row with the rule below it, then the other rows."""
 _BAR = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[\s|:-]+")
 _WORD = re.compile(r"[^\W\d_]")
