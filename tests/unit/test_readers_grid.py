@@ -74,6 +74,46 @@ def test_a_cell_merged_over_rows_is_said_in_each_of_them() -> None:
     assert tables(document)[0][3] == "| 财务部 | 李四 |"
 
 
+def test_a_value_merged_over_columns_is_said_in_each_that_a_header_names() -> None:
+    document = read(
+        [["姓名", "上半年", "下半年"], ["张三", 5, 6], ["李四", "休假", None], ["合计", None, 11]],
+        '<mergeCells><mergeCell ref="B3:C3"/><mergeCell ref="A4:B4"/></mergeCells>',
+    )
+    assert tables(document)[0][3:] == ["| 李四 | 休假 | 休假 |", "| 合计 |  | 11 |"]
+
+
+def test_what_is_merged_over_columns_without_a_header_is_said_once() -> None:
+    document = read(
+        [[1, 2, 3], [4, "none", None], [5, 6, 7]],
+        '<mergeCells><mergeCell ref="B2:C2"/></mergeCells>',
+    )
+    assert "| 4 | none |  |" in tables(document)[0]
+
+
+def test_tables_with_merged_headers_are_parted_where_one_begins_beside_the_last_row() -> None:
+    head = '<mergeCell ref="B1:C1"/><mergeCell ref="F4:G4"/>'
+    document = read(
+        [
+            ["产品", "销量", None],
+            [None, "线上", "线下"],
+            ["甲", 1, 2],
+            ["乙", 3, 4, None, "门店", "人数", None],
+            [None, None, None, None, None, "男", "女"],
+            [None, None, None, None, "东店", 8, 9],
+        ],
+        f"<mergeCells>{head}</mergeCells>",
+    )
+    assert tables(document) == [
+        [
+            "| 产品 | 销量 线上 | 销量 线下 |",
+            "| --- | --- | --- |",
+            "| 甲 | 1 | 2 |",
+            "| 乙 | 3 | 4 |",
+        ],
+        ["| 门店 | 人数 男 | 人数 女 |", "| --- | --- | --- |", "| 东店 | 8 | 9 |"],
+    ]
+
+
 def test_one_long_column_below_one_wide_row_is_no_table_of_bars() -> None:
     grid = Grid()
     for column in range(250):

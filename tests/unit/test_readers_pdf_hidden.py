@@ -53,6 +53,15 @@ def test_text_behind_a_scan_is_read() -> None:
     assert PdfReader().read(data, "x.pdf", options).text == "What the recogniser saw"
 
 
+def test_unpainted_words_after_unpainted_spaces_are_left_out() -> None:
+    spaces = "BT 3 Tr /F 12 Tf 72 500 Td ( ) Tj 0 Tr (Painted) Tj ET\n"
+    words = "BT 7 Tr /F 12 Tf 72 400 Td (  Never painted) Tj 0 Tr ET\n"
+    assert read([[(72, 72, 11, "Words above it")]], also=spaces).text.endswith("Painted")
+    document = read([[(72, 72, 11, "Words above it")]], also=spaces + words)
+    assert "Never" not in document.text
+    assert document.meta["pages_with_hidden_text"] == "1"
+
+
 def test_packed_contents_are_searched_for_unpainted_text_too() -> None:
     def packed(number: int, content: str) -> str:
         del number

@@ -38,6 +38,7 @@ _COMMON_NAMES = ("readme", "index")
 
 _WIDE = "\u2e80-\u303f\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff60"
 _SHARED = "\u2018-\u201d\u2014\u2026"  # quotes and dashes that both languages use
+_LEAST_WIDE = "\u2014"  # of both
 _WIDE_LINE_END = re.compile(rf"[{_WIDE}][{_WIDE}{_SHARED}]|[{_SHARED}][{_WIDE}]")
 _WIDE_GAP = re.compile(rf" (?<=[{_WIDE}] ) *(?=[{_WIDE}])")  # a space first: found sooner
 _WIDE_PAIR = re.compile(rf"(?<=[{_WIDE}]) *(?=[{_WIDE}])")
@@ -60,10 +61,12 @@ def join_lines(text: str) -> str:
     joined = ""
     for line in text.split("\n"):
         words = " ".join(line.split())
-        if not words:
-            continue
-        apart = joined and not _WIDE_LINE_END.match(joined[-1] + words[0])
-        joined += f" {words}" if apart else words
+        if not joined:
+            joined = words
+        elif words:
+            narrow = joined[-1] < _LEAST_WIDE or words[0] < _LEAST_WIDE  # mostly, and known sooner
+            apart = narrow or not _WIDE_LINE_END.match(joined[-1] + words[0])
+            joined += f" {words}" if apart else words
     return joined
 
 

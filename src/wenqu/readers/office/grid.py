@@ -2,13 +2,14 @@
 
 A sheet is a plane on which people put several things. An empty row parts them, unless what comes
 after it goes on below the same header; rows of one cell above a table are its title, long ones
-below it are notes. A cell that is merged over rows repeats its text in each, so that each row says
-all by itself; a header of several rows becomes one.
+below it are notes. A cell that is merged over rows, or below a header over columns, repeats its
+text in each, so that each row says all by itself; a header of several rows becomes one.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -67,6 +68,7 @@ class Grid:
         self._limit = options.max_characters
         self._size = 0
         self._rows: dict[int, dict[int, str]] = {}
+        self._across: dict[int, list[tuple[int, int, str]]] = {}
 
     def put(self, row: int, column: int, text: str) -> None:
         """Put the text of a cell; rows and columns count from 0.
@@ -99,11 +101,12 @@ class Grid:
         """Add what was put, in reading order."""
         several = [(a, b, c, d) for a, b, c, d in merges[:_MAX_MERGES] if (a, c) != (b, d)]
         self._repeat_down(several)
+        self._note_across(several)
         table: _Table | None = None
         for region, columns, joins in self._parts(several):
             cells = self._cells(region, columns)
             if joins and table is not None and _continues(table, columns, cells):
-                table.rows += self._cells(region, table.columns)
+                table.rows += self._below(table.rows[0], region, table.columns)
                 continue
             _add(builder, table, page)
             titles = _title_rows(cells)
@@ -119,7 +122,7 @@ class Grid:
                 for columns, alike in groupby(rows, lambda row: tuple(sorted(self._rows[row]))):
                     yield list(alike), columns, False
                 continue
-            beside = self._beside(rows)
+            beside = self._beside(rows, merges)
             for run in beside:
                 own = [row for row in rows if not run.isdisjoint(self._rows[row])]
                 yield (own if len(beside) > 1 else rows), tuple(sorted(run)), True
@@ -132,7 +135,7 @@ class Grid:
         cells = len(rows) * len({column for row in rows for column in self._rows[row]})
         return cells > _LARGE and sum(len(self._rows[row]) for row in rows) < cells * _SPARSE
 
-    def _beside(self, rows: Sequence[int]) -> list[set[int]]:
+    def _beside(self, rows: Sequence[int], merges: Sequence[Merge]) -> list[set[int]]:
         """Return the columns of tables that stand side by side: each has a header of its own."""
         runs: list[set[int]] = []
         for column in sorted({column for row in rows for column in self._rows[row]}):
@@ -144,8 +147,14 @@ class Grid:
         heads: list[tuple[int, list[str]]] = []
         for run in runs if len(runs) <= _MAX_BESIDE else []:
             top = next(row for row in rows if not run.isdisjoint(self._rows[row]))
-            names = [self._rows[top].get(column, "") for column in sorted(run)]
-            if len(run) < 2 or not all(names) or not is_head(names):  # noqa: PLR2004  # no table
+            covered = {
+                column
+                for first, last, left, right in merges
+                if first <= top <= last
+                for column in range(left + 1, min(right, max(run)) + 1)
+            }
+            names = [self._rows[top].get(column, "") for column in sorted(run - covered)]
+            if len(names) < 2 or not all(names) or not is_head(names):  # noqa: PLR2004  # no table
                 return [whole]
             heads.append((top, names))
         tops = {top for top, _ in heads}
@@ -155,11 +164,28 @@ class Grid:
     def _headed(
         self, rows: Sequence[int], columns: Sequence[int], merges: Sequence[Merge]
     ) -> _Rows:
+        own = [merge for merge in merges if columns[0] <= merge[2] <= columns[-1]]
         cells = self._cells(rows, columns)
-        depth = _header_depth(rows, cells, merges)
-        if depth < 2:  # noqa: PLR2004  # a header of one row stands as it is
+        depth = _header_depth(rows, cells, own)
+        # A header of one row stands as it is.
+        head = cells[0] if depth < 2 else self._joined(rows[0], depth, columns, own)  # noqa: PLR2004
+        return [head, *self._below(head, rows[depth:], columns)]
+
+    def _below(self, head: Sequence[str], rows: Sequence[int], columns: Sequence[int]) -> _Rows:
+        """Return the rows below a header; what is merged there holds for each of its columns.
+
+        Not what begins in the first column: that names the row, or a part of the table. Without a
+        header columns mean nothing.
+        """
+        cells = self._cells(rows, columns)
+        if not is_head(head):
             return cells
-        return [self._joined(rows[0], depth, columns, merges), *cells[depth:]]
+        for row, line in zip(rows, cells, strict=True):
+            for left, right, text in self._across.get(row, ()):
+                if left > columns[0] and len(self._rows[row]) > 1:
+                    for at in range(bisect_right(columns, left), bisect_right(columns, right)):
+                        line[at] = line[at] or text
+        return cells
 
     def _cells(self, rows: Sequence[int], columns: Sequence[int]) -> _Rows:
         return [[self._rows[row].get(column, "") for column in columns] for row in rows]
@@ -173,6 +199,14 @@ class Grid:
                 # A row that holds nothing else is no row.
                 if row in self._rows and left not in self._rows[row]:
                     self.put(row, left, text)
+
+    def _note_across(self, merges: Sequence[Merge]) -> None:
+        for top, bottom, left, right in merges:
+            text = self._rows.get(top, {}).get(left, "")
+            if left < right and 0 < len(text) <= _REPEATED:
+                for row in range(top, min(bottom, top + _MAX_REPEATED_ROWS) + 1):
+                    if row in self._rows:
+                        self._across.setdefault(row, []).append((left, right, text))
 
     def _joined(
         self, top: int, depth: int, columns: Sequence[int], merges: Sequence[Merge]

@@ -50,6 +50,7 @@ class PageBlock(NamedTuple):
 
     ``size`` and ``bold`` are of its first line; the size of a formula is its largest. ``columns``
     are the left and right ends of a table's; one that ``continues`` goes on with the table before.
+    A single row with gaps has ``cells``, and their ends as its columns.
     """
 
     text: str
@@ -61,6 +62,7 @@ class PageBlock(NamedTuple):
     page: int
     columns: Stops = ()
     continues: bool = False
+    cells: tuple[str, ...] = ()
 
 
 def without_running_lines(pages: Sequence[list[Line]]) -> list[list[Line]]:
@@ -225,12 +227,15 @@ def _block(group: Group, page: int) -> PageBlock:
     first = group.rows[0]
     table = (first.text, first.table) if first.table else aligned_table(group.rows)
     columns: Stops = ()
+    cells: tuple[str, ...] = ()
     if table is not None:
         text, columns = table
         kind = BlockKind.TABLE
     else:
         text = _flow(group)
         kind = BlockKind.LIST if BULLET.match(text) else BlockKind.PARAGRAPH
+        if first.stops and len(group.rows) == 1:
+            columns, cells = first.stops, tuple(first.text.split("\t"))
     return PageBlock(
         text=text,
         kind=kind,
@@ -240,6 +245,7 @@ def _block(group: Group, page: int) -> PageBlock:
         lines=len(group.rows),
         page=page,
         columns=columns,
+        cells=cells,
     )
 
 
@@ -252,11 +258,12 @@ def _flow(group: Group) -> str:
     text = ""
     for row, after, formula in zip(rows, rows[1:], group.formula[1:], strict=False):
         words = _words(row)
-        if words[-1:] == "\u00ad" or (
-            words[-1:] == "-" and _HARD_HYPHEN.search(words) and after.text.lstrip()[:1].islower()
+        last = words[-1:]
+        if last == "\u00ad" or (
+            last == "-" and _HARD_HYPHEN.search(words) and after.text.lstrip()[:1].islower()
         ):
             text += words[:-1]
-        elif row.stops or (not formula and _is_short(row, margin)):
+        elif row.stops or not (formula or row.right >= margin or not _is_short(row, margin)):
             text += words + "\v"
         else:
             text += words + "\n"
@@ -268,6 +275,8 @@ def _flow(group: Group) -> str:
 
 def _words(row: Line) -> str:
     words = row.text
+    if words.isascii():
+        return words.strip()
     if "\t" in words:
         words = words.replace("\t", "  ")
     words = words.strip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 import zlib
+from itertools import zip_longest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,12 +31,15 @@ _BROAD = 3.0  # points
 _MAX_OBJECTS = 20_000
 _MAX_STREAM = 8 << 20
 _MAX_CONTENTS = 1 << 30  # bytes looked at, packed and unpacked
-_SAMPLE = 64
+_SAMPLE, _PACKED_SAMPLE = 64, 512
 _STREAM = re.compile(rb"stream\r?\n(?<!endstream\n)(?<!endstream\r\n)")  # a word first: sooner
 _PACKED = frozenset({b"\x48", b"\x58", b"\x68", b"\x78"})  # how zlib begins
 # What draws is text, which fonts and pictures are not; maps of characters are.
 _OPERATORS = re.compile(rb"(?!/CIDInit|<\?|%!)[\t\n\r -~]{8,}\Z")
-_UNPAINTED = re.compile(rb"[37]\s+Tr\b")
+_MODE = re.compile(rb"Tr\b")  # what sets how text is painted; the sign for it stands before
+_UNPAINTED = re.compile(rb"[37]\s+\Z")
+_MODE_BYTES = 8
+_WORDS = re.compile(rb"\(\s*[^\s)]|<[\dA-Fa-f]")  # a string that is more than spaces
 _POINTS, _COLOR = map(attrgetter, ("font_size", "color"))
 _INVISIBLE = frozenset({raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP})
 
@@ -63,9 +67,7 @@ class Hidden:
 
     def __init__(self, pdf: Any, data: bytes) -> None:
         self._pdf = pdf
-        self._unpainted = any(
-            b"Tr" in content and _UNPAINTED.search(content) for content in _contents(data)
-        )
+        self._unpainted = any(map(_leaves_unpainted, _contents(data)))
         self.pages: set[int] = set()
         self._grounds: dict[int, list[_Place]] = {}
 
@@ -186,17 +188,33 @@ def _contents(data: bytes) -> Iterator[bytes]:
             return
         stream = data[begin : max(begin, end)]
         try:
-            unpacker = zlib.decompressobj() if stream[:1] in _PACKED else None
-            sample = unpacker.decompress(stream, _SAMPLE) if unpacker else stream[:_SAMPLE]
+            packed = stream[:1] in _PACKED
+            sample = _unpacked(stream[:_PACKED_SAMPLE], _SAMPLE) if packed else stream[:_SAMPLE]
+            if packed and len(sample) < _SAMPLE:
+                sample = _unpacked(stream, _SAMPLE)
             if _OPERATORS.match(sample):
-                content = stream
-                if unpacker:
-                    rest = unpacker.decompress(unpacker.unconsumed_tail, _MAX_STREAM)
-                    content = sample + rest
+                content = _unpacked(stream, _MAX_STREAM) if packed else stream
                 left -= len(content)
                 yield content
         except zlib.error:
             continue
+
+
+def _unpacked(stream: bytes, most: int) -> bytes:
+    return zlib.decompressobj().decompress(stream, most)
+
+
+def _leaves_unpainted(content: bytes) -> bool:
+    """Say whether a stream may show words without painting them; some programs do so with spaces.
+
+    What the mode is where the stream ends holds for the next one too.
+    """
+    modes = [found.start() for found in _MODE.finditer(content)]
+    return any(
+        _UNPAINTED.search(content, max(at - _MODE_BYTES, 0), at)
+        and (end is None or _WORDS.search(content, at, end))
+        for at, end in zip_longest(modes, modes[1:])
+    )
 
 
 def _within(places: list[_Place], x: float, y: float) -> bool:

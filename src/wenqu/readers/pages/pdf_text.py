@@ -56,9 +56,11 @@ _SEQUENCE, _TEXT, _POINTS = map(attrgetter, ("sequence", "text", "font_size"))
 _BOX, _SHOWN_BOX = map(attrgetter, ("bbox", "page_bbox"))
 _KANGXI = re.compile(r"[\u2f00-\u2fd5\u2e9f\u2ef3]")
 # Without a map to Unicode an engine echoes bytes: they show as signs that texts hold few of.
-_ODD = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00a1-\u00a6\u00a8-\u00af\u00b4-\u00b6\u00b8-\u00bf\ufffd\ue000-\uf8ff]"
+_ODD = (
+    "\x00-\x08\x0e-\x1f\x7f-\x9f\u00a1-\u00a6\u00a8-\u00af\u00b4-\u00b6\u00b8-\u00bf"
+    "\ufffd\ue000-\uf8ff"
 )
+_SPECIAL = re.compile(f"[{_ODD}{RIGHT_TO_LEFT.pattern[1:-1]}{_KANGXI.pattern[1:-1]}]")
 _MEANINGLESS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff]")
 
 
@@ -111,10 +113,11 @@ class TextLayer:
         if pieces is None:
             return None
         text = "".join(pieces.texts)
-        odd = len(_ODD.findall(text)) + len(RIGHT_TO_LEFT.findall(text))
-        if not text or odd > len(text) * _ODD_SHARE:
+        special = "".join(_SPECIAL.findall(text))
+        radicals = len(_KANGXI.findall(special))
+        if not text or len(special) - radicals > len(text) * _ODD_SHARE:
             return None
-        if _KANGXI.search(text):
+        if radicals:
             pieces = _without_radicals(pieces)
         lines = pieces.rows()
         if sum([bool(line.stops) for line in lines]) >= _GAPPED_ROWS:
