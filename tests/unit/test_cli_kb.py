@@ -65,10 +65,10 @@ def test_how_documents_are_cut_is_shown_and_what_is_not_general_is_marked() -> N
     run("create", "own", "--chunk-strategy", "character")
     rows = {line.split()[0]: line for line in run("list").stdout.splitlines()}
     assert rows["plain"].rstrip().endswith("auto, 256 tokens")
-    assert rows["own"].rstrip().endswith("character, 256 tokens, 32 shared *")
+    assert rows["own"].rstrip().endswith("character, 256 tokens, 32 shared (its own)")
     assert "chunking: auto, 256 tokens\n" in run("stats", "plain").stdout
     said = run("set", "plain", "--chunk-strategy", "heading").stderr
-    assert said == "plain now cuts documents so: heading, 256 tokens *.\n"
+    assert said == "plain now cuts documents so: heading, 256 tokens (its own).\n"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_setting_a_prompt_says_so_and_nothing_of_cutting() -> None:
     assert said == "The chat model is told this prompt at each question to made from now on.\n"
     assert run("set", "made", "--no-prompt").stderr == "made has no prompt of its own now.\n"
     both = run("set", "made", "--prompt", "Be kind.", "--chunk-tokens", "64").stderr
-    assert both.endswith("made now cuts documents so: auto, 64 tokens *.\n")
+    assert both.endswith("made now cuts documents so: auto, 64 tokens (its own).\n")
     assert payload("set", "made", "--general")["prompt"] is None
 
 

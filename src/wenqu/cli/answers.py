@@ -120,7 +120,7 @@ def _show_trace(session: Session, record: AnswerRecord, *, prompt: bool) -> None
         "cli.trace.head",
         id=record.id,
         kb=record.kb_name,
-        time=record.created_at.replace("T", " "),
+        time=f"{record.created_at[:19].replace('T', ' ')} UTC",
         outcome=session.text(f"answer.outcome.{record.outcome}"),
         model=answer["model"] or session.text("cli.trace.no_model"),
     )
@@ -153,7 +153,9 @@ def _show_stages(session: Session, stages: Sequence[Mapping[str, Any]], *, promp
     table.add_column(overflow="fold")
     for stage in stages:
         detail = {name: value for name, value in stage["detail"].items() if name != "prompt"}
-        said = ", ".join(f"{name} {_short(value)}" for name, value in detail.items())
+        said = ", ".join(
+            f"{name} {_short(_told(session, value))}" for name, value in detail.items()
+        )
         if stage["skipped"]:
             said = session.text("cli.trace.skipped", reason=stage["skipped"])
         name = messages.stage(stage["name"], session.locale)
@@ -200,6 +202,12 @@ def _show_differences(session: Session, found: Sequence[Difference]) -> None:
 
 def _heading(session: Session, text: str) -> None:
     session.out.print(text, style="bold", markup=False)
+
+
+def _told(session: Session, value: object) -> object:
+    """Return what a key of the catalogue says, such as the gate's reason; else the value."""
+    told = str(value).startswith("gate.") and value in messages.catalogue()
+    return session.text(str(value)) if told else value
 
 
 def _short(value: object) -> str:

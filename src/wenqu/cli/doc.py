@@ -170,7 +170,7 @@ def _facts(document: Document, tags: Sequence[str]) -> Iterator[tuple[str, str]]
 def _named(session: Session, key: str) -> str:
     known = f"cli.doc.meta.{key}"
     name = session.text(known) if known in catalogue() else key.replace("_", " ")
-    return session.text("cli.doc.field", name=name)
+    return session.text("cli.field", name=name)
 
 
 def _show_text(session: Session, document: Document) -> None:

@@ -77,7 +77,7 @@ def doctor(
 def _show(session: Session, check: Check) -> None:
     mark = {Health.GOOD: "[green]✓[/]", Health.NOTE: "[yellow]•[/]", Health.BAD: "[red]✗[/]"}
     session.out.print(mark[check.health], end=" ")
-    session.out.print(f"{check.name}: {check.detail}", markup=False)
+    session.show_field(check.name, check.detail)
     if check.hint:
         session.out.print(f"  {check.hint}", style="dim", markup=False)
 
@@ -169,8 +169,8 @@ async def _indexes(session: Session, app: App, bases: Sequence[KnowledgeBase]) -
         except WenquError as error:
             broken.append(_broken(session, f"{name} ({base.name})", error))
         else:
-            state = session.text("cli.doctor.indexed" if built else "cli.doctor.unindexed")
-            said.append(f"{base.name} ({state})")
+            key = "cli.doctor.indexed" if built else "cli.doctor.unindexed"
+            said.append(session.text(key, kb=base.name))
     return [*([Check(name, Health.GOOD, ", ".join(said))] if said else []), *broken]
 
 

@@ -214,9 +214,9 @@ def kb_stats(
     shown = {"name": base.name, **{column: getattr(base, column) for column in _COUNTS}}
     shown["chunking"] = _described(session, base, chunking)
     for column, value in shown.items():
-        session.out.print(f"{session.text(f'cli.kb.{column}')}: {value}", markup=False)
+        session.show_field(session.text(f"cli.kb.{column}"), value)
     if base.settings.prompt:
-        session.out.print(f"{session.text('cli.kb.prompt')}: {base.settings.prompt}", markup=False)
+        session.show_field(session.text("cli.kb.prompt"), base.settings.prompt)
 
 
 def _said_prompt(session: Session, prompt: str | None, file: Path | None) -> str | None:
@@ -280,4 +280,4 @@ def _described(session: Session, base: KnowledgeBase, chunking: Chunking) -> str
     if chunking.shared:
         text += session.text("cli.kb.shared", tokens=chunking.shared)
     own = replace(base.settings, prompt=None) != KnowledgeBaseSettings()
-    return f"{text} *" if own else text
+    return session.text("cli.kb.own", chunking=text) if own else text

@@ -347,7 +347,7 @@ def _show_table(session: Session, models: Sequence[dict[str, Any]]) -> None:
         memory = model["memory"] or {}
         table.add_row(
             model["name"],
-            model["role"],
+            session.text(f"cli.models.role.{model['role']}"),
             f"{model['size_mb']} MB",
             model["licence"] or "–",
             *(_gigabytes(memory.get(bits)) for bits in ("4", "8", "16")),
@@ -366,7 +366,7 @@ def _show_one(session: Session, model: dict[str, Any], context: int) -> None:
     rows = {
         "name": model["name"],
         "title": model.get("title"),
-        "role": model["role"],
+        "role": session.text(f"cli.models.role.{model['role']}"),
         "licence": model["licence"],
         "size": f"{model['size_mb']} MB",
         "sha256": model["sha256"],
@@ -386,7 +386,7 @@ def _show_one(session: Session, model: dict[str, Any], context: int) -> None:
     for key, value in rows.items():
         if value is not None and value != "":
             label = session.text(f"cli.models.column.{key}", context=context)
-            session.out.print(f"{label}: {value}", markup=False)
+            session.show_field(label, value)
 
 
 def _show_speed(session: Session, speed: Speed) -> None:
@@ -407,6 +407,6 @@ def _show_speed(session: Session, speed: Speed) -> None:
         markup=False,
     )
     for key, value in shown.items():
-        session.out.print(f"{session.text(f'cli.models.bench.{key}_is')}: {value}", markup=False)
+        session.show_field(session.text(f"cli.models.bench.{key}_is"), value)
     if not speed.counted:
         session.note("cli.models.bench.estimated")

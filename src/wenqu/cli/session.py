@@ -119,6 +119,10 @@ class Session:
         """Return a text of the catalogue in the user's language."""
         return text(key, self.locale, **values)
 
+    def show_field(self, name: str, value: object) -> None:
+        """Print a value with its name before it."""
+        self.out.print(f"{self.text('cli.field', name=name)}{value}", markup=False)
+
     def note(self, key: str, **values: object) -> None:
         """Print a text of the catalogue to standard error."""
         sys.stderr.write(self.text(key, **values) + "\n")

@@ -6,6 +6,7 @@ let texts = {};
 let stages = {};  // stage → what it is called
 let running = null;
 let shown = new Map();  // marker → what the list of sources shows of it
+let whole = null;  // the question and its answer, when it is whole
 
 // What a reader chose, the language for good, the knowledge base and a question for this tab. A
 // browser may refuse to keep anything: then nothing is kept.
@@ -89,7 +90,7 @@ function showSources(evidence) {
     const entry = element("li", "",
       element("div", "place", `[${item.marker}] ${place(item)}`),
       element("div", "source", item.document),
-      element("blockquote", "", item.text));
+      element("blockquote", "", item.text.trim()));
     entry.id = `source-${item.marker}`;
     return entry;
   }));
@@ -171,12 +172,41 @@ function showCitations(citations) {
     const entry = $(`source-${marker}`);
     if (!entry) continue;
     const cited = citations.filter((one) => one.marker === marker);
-    const pages = [...new Set(cited.map((one) => one.page).filter(Boolean))].sort((a, b) => a - b);
+    const pages = pagesOf(cited);
     if (pages.length) entry.querySelector(".place").textContent = `[${marker}] ${place(shown.get(marker), pages)}`;
     const confirmed = cited.filter((one) => one.supported).length;
     if (confirmed) entry.append(element("div", "check", `✓ ${say("supported")}`));
     if (confirmed < cited.length) entry.append(element("div", "check doubt", `? ${say("unsupported")}`));
     for (const one of cited) markQuote(entry.querySelector("blockquote"), one.quote);
+  }
+}
+
+function pagesOf(citations) {
+  return [...new Set(citations.map((one) => one.page).filter(Boolean))].sort((a, b) => a - b);
+}
+
+// The answer with the sources that it cites, to be pasted elsewhere.
+function asText({ question, answer: { answer, citations } }) {
+  const sources = [...new Set(citations.map((one) => one.marker))].sort((a, b) => a - b).map((marker) => {
+    const cited = citations.filter((one) => one.marker === marker);
+    const item = shown.get(marker) ?? cited[0];
+    const pages = pagesOf(cited);
+    return `[${marker}] ${pages.length ? place(item, pages) : place(item)}\n    ${item.document}`;
+  });
+  const parts = [question, answer.trim(), sources.length ? `${say("sources")}\n${sources.join("\n")}` : ""];
+  return `${parts.filter(Boolean).join("\n\n")}\n`;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {  // there is none but on this machine or over https
+    const held = element("textarea", "");
+    held.value = text;
+    document.body.append(held);
+    held.select();
+    document.execCommand("copy");
+    held.remove();
   }
 }
 
@@ -197,7 +227,9 @@ function markQuote(block, quote) {
   }
 }
 
-function showEnd(answer, seconds) {
+function showEnd(question, answer, seconds) {
+  whole = { question, answer };
+  $("copy").hidden = false;
   $("answer").replaceChildren(...written(answer.answer, checked(answer)));
   showCitations(answer.citations);
   const refused = answer.outcome !== "answered";
@@ -216,6 +248,7 @@ async function ask(question) {
   $("result").hidden = false;
   $("asked").textContent = question;
   $("facts").textContent = "";
+  $("copy").hidden = true;
   $("answer").replaceChildren();
   $("answer").setAttribute("aria-busy", "true");  // read out when it is whole, not word by word
   showSources([]);
@@ -233,7 +266,7 @@ async function ask(question) {
     for await (const [event, data] of serverEvents(response)) {
       if (event === "evidence") { showSources(data); showStatus(say("writing")); }
       if (event === "text") { text += data; $("answer").replaceChildren(...written(text)); }
-      if (event === "answer") { ended = true; showEnd(data, (performance.now() - begun) / 1000); showStatus(""); }
+      if (event === "answer") { ended = true; showEnd(question, data, (performance.now() - begun) / 1000); showStatus(""); }
       if (event === "error") throw data;
     }
     if (!ended) throw new TypeError("the stream broke off");
@@ -268,6 +301,11 @@ $("language").addEventListener("click", async () => {
   } catch (error) {
     showError(error);
   }
+});
+$("copy").addEventListener("click", async () => {
+  await copy(asText(whole));
+  $("copy").textContent = say("copied");
+  setTimeout(() => { $("copy").textContent = say("copy"); }, 2000);
 });
 $("question").addEventListener("input", () => kept.set("sessionStorage", "question", $("question").value));
 $("kb").addEventListener("change", () => kept.set("sessionStorage", "kb", $("kb").value));
