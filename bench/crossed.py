@@ -34,6 +34,7 @@ from wenqu.pipeline.match import Said, claimed_in, matches_of, sources_of
 from wenqu.pipeline.rows import by_rows
 from wenqu.text.asking import asks
 from wenqu.text.language import detect
+from wenqu.text.tokenize import terms
 from wenqu.types import Chunk, DocumentInfo, Evidence, Hit, Origin, Span
 
 if TYPE_CHECKING:
@@ -230,7 +231,8 @@ def _selection(sources: Sequence[Texts], meanings: Meanings) -> Selection:
 
 def _judged(case: Case, meanings: Meanings) -> Mapping[str, bool]:
     vector = meanings.of([case.said], "query")[0]
-    said = Said(text=case.said, meant=case.said, vector=vector, facts=claimed_in(case.said, ""))
+    new, claimed = frozenset(terms(case.said)), claimed_in(case.said, "")
+    said = Said(text=case.said, meant=case.said, new=new, vector=vector, facts=claimed)
     whole = _selection(case.sources, meanings)
     apart = asyncio.run(by_rows(whole, {detect(case.said)}, meanings))
     first, unparted = (

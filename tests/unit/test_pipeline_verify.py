@@ -93,6 +93,24 @@ def test_a_quote_takes_in_the_neighbour_that_bears_out_the_rest() -> None:
     assert (citation.span.start, citation.span.end) == (7, 7 + len(LEAVE))
 
 
+def test_a_quote_is_of_what_the_answer_adds_to_the_question() -> None:
+    asked = "The final goal of the Apollo program was named early."
+    added = "Possible missions included landings on the moon."
+    found = checked(
+        "The final goal of the Apollo program was landings on the moon [1].",
+        f"{asked} Few people knew of it. {added}",
+        question="What was the final goal of the Apollo program?",
+    )
+    assert [citation.quote for citation in found.citations] == [added]
+
+
+def test_an_answer_that_cites_nothing_is_given_what_bears_it_out() -> None:
+    forgotten = "Leave requests are filed three days before."
+    assert verified(forgotten)[0] == "Leave requests are filed three days before [1]."
+    beside = f"{forgotten} Bind a phone token at first login [2]."
+    assert verified(beside)[0] == beside
+
+
 def test_headings_and_lead_ins_are_left_without_markers() -> None:
     text = f"## Leave\n\nThe steps are:\n\n{FILED}."
     found = checked(text)

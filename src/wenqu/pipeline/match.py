@@ -62,11 +62,13 @@ class Said:
     """A sentence of an answer, without markers.
 
     ``meant`` is the same with its question where it means little alone; ``vector`` is that,
-    embedded as a query. ``facts`` are what it claims.
+    embedded as a query. ``facts`` are what it claims, ``new`` those of its terms that the question
+    does not have.
     """
 
     text: str
     meant: str
+    new: frozenset[str]
     vector: NDArray[np.float32]
     facts: Sequence[Fact]
 
@@ -139,9 +141,9 @@ def matches_of(
     asked = typical.get(language)
     level = np.zeros_like(said.vector) if asked is None else levelled(said.vector, asked)
     nearest = {
-        marker: _nearest(text, source, source.vectors @ said.vector, claimed)
+        marker: _nearest(said, source, source.vectors @ said.vector)
         if source.language == language
-        else _nearest(text, source, source.levelled @ level, claimed, crossed=True)
+        else _nearest(said, source, source.levelled @ level, crossed=True)
         for marker, source in sources.items()
     }
     false = _altered(text, claimed, [(sources[m], near) for m, near in nearest.items()])
@@ -233,27 +235,26 @@ class _Nearest:
 
 
 def _nearest(
-    said: str,
-    source: Source,
-    cosines: NDArray[np.float32],
-    claimed: Sequence[Fact],
-    *,
-    crossed: bool = False,
+    said: Said, source: Source, cosines: NDArray[np.float32], *, crossed: bool = False
 ) -> _Nearest:
     """Return what of a source is nearest by cosine, relevance, and the words of the answer.
 
-    In another language ``claimed`` facts take the place of the words.
+    In another language the facts take the place of the words.
     """
     likeness = cosines.max(axis=1)
-    words = set(terms(said))
+    words = set(terms(said.text))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
-    shared = [len(words & set(terms(told))) / (len(words) or 1) for told in source.told]
+    heard = [set(terms(told)) for told in source.told]
+    shared = [len(words & one) / (len(words) or 1) for one in heard]
     relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
     if crossed:
-        totals = quotable = np.sum([likeness, _held(claimed, source), relevance], axis=0)
+        totals = quotable = np.sum([likeness, _held(said.facts, source), relevance], axis=0)
     else:
         totals = np.sum([likeness, shared, relevance], axis=0)
-        quotable = totals + _held([fact for fact in claimed if fact.kind != "name"], source)
+        # What the answer adds to the question is what a quote is wanted for.
+        added = [len(said.new & one) / (len(said.new) or 1) for one in heard]
+        numbers = _held([fact for fact in said.facts if fact.kind != "name"], source)
+        quotable = np.sum([totals, added, numbers], axis=0)
     at = int(np.argmax(totals))
     return _Nearest(
         at=at,

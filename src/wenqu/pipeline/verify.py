@@ -139,12 +139,17 @@ async def verify(
         meant = [_meant(parts[at].text, question) for at in claiming]
         vectors = await embedder.embed(meant, "query")
         sources = sources_of(selection, typical)
+        # Who cites nothing at all has forgotten to; beside citations, a sentence without one is
+        # mostly a remark.
+        forgotten = not any(part.markers for part in parts)
         for at, all_said, vector in zip(claiming, meant, vectors, strict=True):
-            claimed = claimed_in(parts[at].text, question)
-            said = Said(text=parts[at].text, meant=all_said, vector=vector, facts=claimed)
+            own = parts[at].text
+            claimed = claimed_in(own, question)
+            new = frozenset(terms(own)).difference(terms(question))
+            said = Said(text=own, meant=all_said, new=new, vector=vector, facts=claimed)
             found = matches_of(said, sources, typical)
             claims[at] = _Claim(part=parts[at], facts=claimed, matches=found)
-            mended[at] = replace(parts[at], markers=_right(claims[at]))
+            mended[at] = replace(parts[at], markers=_right(claims[at], forgotten=forgotten))
     final = text if mended == parts else cite.render(plain, mended)
     return Checked(
         text=final,
@@ -212,7 +217,7 @@ def _meant(said: str, question: str) -> str:
     return f"{question} {said}" if question and len(set(terms(said))) <= _SHORT else said
 
 
-def _right(claim: _Claim) -> tuple[int, ...]:
+def _right(claim: _Claim, *, forgotten: bool) -> tuple[int, ...]:
     matches = claim.matches
     known = tuple(marker for marker in claim.part.markers if marker in matches)
     good = tuple(marker for marker in known if matches[marker].supported)
@@ -228,7 +233,7 @@ def _right(claim: _Claim) -> tuple[int, ...]:
     # A number that stands in one source and not in the cited one says which was meant, however
     # little else of a short sentence does.
     numbers_tell = not matches[best].missing and all(matches[marker].missing for marker in known)
-    sure = matches[best].probability >= (SUPPORTED if known else _SURELY)
+    sure = matches[best].probability >= (SUPPORTED if known or forgotten else _SURELY)
     told = known and (numbers_tell or _cites_nothing_like_it(claim, known, best))
     return _with_numbers(claim, (best,)) if sure or told else known
 
