@@ -47,6 +47,8 @@ class TestRtfReader(ReaderContract):
         ("會議通知", 136, "cp950"),
         ("会議のお知らせ", 128, "cp932"),
         ("Уведомление", 204, "cp1251"),
+        ("会议通知", 80, "gb18030"),
+        ("Уведомление", 89, "mac_cyrillic"),
     ],
 )
 def test_text_is_in_the_encoding_of_its_font(text: str, charset: int, encoding: str) -> None:
@@ -58,6 +60,14 @@ def test_text_is_in_the_encoding_of_its_font(text: str, charset: int, encoding: 
 
 def test_text_without_a_font_is_in_the_encoding_of_the_document() -> None:
     assert texts(read(rtf(escaped("请假条", "gb18030"), r"\ansi\ansicpg936"))) == ["请假条"]
+
+
+@pytest.mark.parametrize(
+    ("text", "page", "encoding"),
+    [("请假条", 10008, "gb18030"), ("請假條", 10002, "big5"), ("žádost", 10029, "mac_latin2")],
+)
+def test_text_of_an_old_macintosh_is_in_its_code_page(text: str, page: int, encoding: str) -> None:
+    assert texts(read(rtf(escaped(text, encoding), f"\\ansi\\ansicpg{page}"))) == [text]
 
 
 def test_characters_by_number_leave_out_what_stands_in_for_them() -> None:

@@ -164,6 +164,28 @@ def test_a_header_from_before_excel_97_is_in_the_encoding_of_its_workbook() -> N
     assert "年度预算" in text_of(compound({"Book": (head + inner).ljust(4096, b"\0")}))
 
 
+@pytest.mark.parametrize(
+    ("text", "page", "encoding"),
+    [
+        ("年度预算", 10008, "gb18030"),
+        ("予算のお知らせ", 10001, "cp932"),
+        ("Бюджет", 10007, "mac_cyrillic"),
+    ],
+)
+def test_a_workbook_of_an_old_macintosh_is_in_its_code_page(
+    text: str, page: int, encoding: str
+) -> None:
+    told = text.encode(encoding)
+    label = struct.pack("<HHHH", 0, 0, 0, len(told)) + told
+    head = record(0x0809, struct.pack("<HHHH", 0x0500, 0x0005, 0, 0))
+    head += record(0x0042, struct.pack("<H", page))
+    inner = record(0x0809, struct.pack("<HHHH", 0x0500, 0x0010, 0, 0))
+    inner += record(0x0204, label) + record(0x000A)
+    at = len(head) + 12 + 4  # behind the name of the sheet and the end
+    head += record(0x0085, struct.pack("<IBBB", at, 0, 0, 1) + b"S") + record(0x000A)
+    assert text in text_of(compound({"Book": (head + inner).ljust(4096, b"\0")}))
+
+
 def test_a_stream_in_capitals_is_found() -> None:
     data = workbook({"Sheet": sheet([["name", "seats"], ["spring", 6]])}, name="WORKBOOK")
     assert "| spring | 6 |" in text_of(data)

@@ -10,6 +10,8 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from wenqu.readers.office.codepages import codec
+
 if TYPE_CHECKING:
     from olefile import OleFileIO
 
@@ -27,7 +29,6 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _TICKS_A_SECOND = 10_000_000
 # 1980 and 2100: what lies outside counts how long a text was edited, or nothing.
 _FIRST, _LAST = 11_960_000_000, 15_747_000_000
-_CODE_PAGES = {936: "gb18030", 1200: "utf-16-le", 10000: "mac-roman", 65001: "utf-8"}
 
 
 def note_old_properties(ole: OleFileIO[str], builder: DocumentBuilder) -> str | None:
@@ -68,13 +69,7 @@ def _values(data: bytes) -> dict[str, str]:
 def _encoding(data: bytes, at: int | None) -> str:
     if at is None or data[at : at + 4] != struct.pack("<I", _SHORT):
         return "cp1252"
-    page = int.from_bytes(data[at + 4 : at + 6], "little")
-    name = _CODE_PAGES.get(page, f"cp{page}")
-    try:
-        b"".decode(name)
-    except LookupError:
-        return "cp1252"
-    return name
+    return codec(int.from_bytes(data[at + 4 : at + 6], "little"))
 
 
 def _text(data: bytes, at: int, encoding: str) -> str:

@@ -11,6 +11,7 @@ from wenqu.errors import ReadError
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.attachments import Attachments
 from wenqu.readers.builder import DocumentBuilder, collapse, only_text
+from wenqu.readers.office.codepages import codec
 from wenqu.readers.office.embedded import ole1_payload
 from wenqu.readers.office.prose import BULLET, Paragraph, cell_text, margins, style_level, write
 from wenqu.readers.office.rtf_flow import (
@@ -23,7 +24,7 @@ from wenqu.readers.office.rtf_flow import (
     describe,
     end_field,
 )
-from wenqu.readers.office.rtf_tokens import CHARSETS, Decoder, Token, codec, tokens
+from wenqu.readers.office.rtf_tokens import CHARSETS, Decoder, Token, tokens
 from wenqu.readers.office.symbols import symbol, unprivate
 from wenqu.readers.office.tables import merged
 

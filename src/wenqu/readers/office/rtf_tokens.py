@@ -5,7 +5,6 @@ Source: Rich Text Format Specification 1.9.1, Microsoft, 2008.
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,20 +12,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CHARSETS", "Decoder", "Token", "codec", "tokens"]
+__all__ = ["CHARSETS", "Decoder", "Token", "tokens"]
 
 _TOKEN = re.compile(
     rb"\\([A-Za-z]{1,40})(-?\d{1,10})?[ ]?|\\'([0-9A-Fa-f]{2})|\\([^A-Za-z'])|([{}])"
     rb"|([^\\{}\r\n]+)|[\r\n]+|\\'?"
 )
 CHARSETS = {
-    77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "cp950", 161: "cp1253",
-    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251",
-    222: "cp874", 238: "cp1250",
+    77: "mac_roman", 78: "cp932", 79: "cp949", 80: "gb18030", 81: "big5", 85: "mac_greek",
+    86: "mac_turkish", 88: "mac_latin2", 89: "mac_cyrillic", 128: "cp932", 129: "cp949",
+    134: "gb18030", 136: "cp950", 161: "cp1253", 162: "cp1254", 163: "cp1258", 177: "cp1255",
+    178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
 }  # fmt: skip
 """Codecs by the number of a font's character set."""
-_CODE_PAGES = {936: "gb18030", 950: "cp950", 10000: "mac_roman", 10008: "gb18030", 65001: "utf-8",
-               20936: "gb18030", 54936: "gb18030", 10001: "cp932", 10002: "big5"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +65,6 @@ def tokens(data: bytes) -> Iterator[Token]:
             yield _OPEN if brace == b"{" else _CLOSE
         elif sign is not None:
             yield Token("sign", sign.decode("latin-1"))
-
-
-def codec(code_page: int | None) -> str:
-    """Return the codec of a code page, Western where it is not known."""
-    name = _CODE_PAGES.get(code_page or 0, f"cp{code_page}")
-    try:
-        codecs.lookup(name)
-    except LookupError:
-        return "cp1252"
-    return name
 
 
 class Decoder:

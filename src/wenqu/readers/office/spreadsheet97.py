@@ -7,16 +7,19 @@ library reads the values alone: dates are still dates, but a percentage is then 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import datetime as dt
 import io
 import struct
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wenqu.errors import ReadError
 from wenqu.protocols import DEFAULT_OPTIONS
 from wenqu.readers.attachments import Attachments
 from wenqu.readers.builder import DocumentBuilder, file_stem, only_text
+from wenqu.readers.office.codepages import codec
 from wenqu.readers.office.encrypted import decrypt
 from wenqu.readers.office.grid import Grid
 from wenqu.readers.office.numberformat import BUILT_IN, display
@@ -44,6 +47,7 @@ _BROKEN = (
     struct.error, AssertionError, LookupError, ValueError, TypeError, AttributeError, OSError,
     EOFError, OverflowError, NotImplementedError, NameError, ZeroDivisionError, RecursionError,
 )  # fmt: skip
+_CODE_PAGE, _FIRST_RECORDS = 0x0042, 100
 _EMBEDDED, _CONTENTS = "MBD", (["CONTENTS"], ["Package"])
 _BOF, _EOF, _CONTINUE, _TEXT_BOX, _SERIES_TEXT = 0x0809, 0x000A, 0x003C, 0x01B6, 0x100D
 _GLOBALS, _HEADER, _FOOTER = 0x0005, 0x0014, 0x0015
@@ -175,12 +179,31 @@ def _open(stream: bytes) -> Book | None:
     import xlrd
     from xlrd.biffh import XLRDError
 
-    try:
-        return xlrd.open_workbook(
-            file_contents=stream, formatting_info=True, logfile=io.StringIO(), ragged_rows=True
-        )
-    except (XLRDError, *_BROKEN):
-        return None
+    open_in = partial(
+        xlrd.open_workbook,
+        file_contents=stream,
+        formatting_info=True,
+        logfile=io.StringIO(),
+        ragged_rows=True,
+    )
+    with contextlib.suppress(XLRDError, *_BROKEN):
+        return open_in()
+    # It may be in a code page that xlrd does not know, as of a Chinese Macintosh.
+    if page := _code_page(stream):
+        with contextlib.suppress(XLRDError, *_BROKEN):
+            return open_in(encoding_override=codec(page))
+    return None
+
+
+def _code_page(stream: bytes) -> int | None:
+    """Return the number of the workbook's code page, which stands among its first records."""
+    at = 0
+    for _ in range(_FIRST_RECORDS):
+        kind, size = struct.unpack("<HH", stream[at : at + 4].ljust(4, b"\0"))
+        if kind == _CODE_PAGE:
+            return int.from_bytes(stream[at + 4 : at + 6], "little")
+        at += 4 + size
+    return None
 
 
 def _add_sheet(section: Section, book: Book, sheet: Sheet, grid: Grid) -> None:
