@@ -68,3 +68,42 @@ def test_a_bar_in_a_cell_is_no_border_of_columns() -> None:
     second = block("| 3 | c | 70 |\n| --- | --- | --- |\n| 4 | d | 80 |", 2, 50, 300)
     _, (part,) = with_tables_joined([[first], [second]], [HEIGHT, HEIGHT])
     assert part.text == "| 3 | c | 70 |\n| 4 | d | 80 |"
+
+
+def lone(cells: dict[str, tuple[float, float]], top: float = 60, size: float = 10) -> PageBlock:
+    said = block("  ".join(cells), 2, top, top + 12)
+    return said._replace(columns=tuple(cells.values()), cells=tuple(cells), size=size)
+
+
+CHAIR = {"2": (60.0, 65.0), "椅子": (160.0, 180.0), "200": (310.0, 325.0)}
+
+
+def test_a_single_row_in_the_columns_of_the_table_before_is_its_last() -> None:
+    _, (part, after) = with_tables_joined(
+        [[FIRST], [lone(CHAIR), block("The end.", 2, 100, 112)]], [HEIGHT, HEIGHT]
+    )
+    assert (part.kind, part.continues, part.text) == (BlockKind.TABLE, True, "| 2 | 椅子 | 200 |")
+    assert part.box.top == 60
+    assert after.text == "The end."
+
+
+def test_a_cell_of_a_single_row_may_be_empty() -> None:
+    total = {"合计": (60.0, 80.0), "1000": (310.0, 330.0)}
+    _, (part,) = with_tables_joined([[FIRST], [lone(total)]], [HEIGHT, HEIGHT])
+    assert part.text == "| 合计 |  | 1000 |"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lone({"2": (60.0, 65.0), "椅子": (140.0, 310.0), "200": (320.0, 335.0)}, top=500),
+        lone(CHAIR, size=7),
+        lone({"2": (60.0, 65.0), "椅子": (70.0, 90.0), "200": (310.0, 325.0)}),
+        lone({"编号": (60.0, 80.0), "品名": (160.0, 180.0), "价格": (310.0, 325.0)}),
+        lone({"序号": (60.0, 80.0), "名称": (160.0, 180.0), "金额": (310.0, 325.0)}),
+    ],
+    ids=["far down", "set smaller", "in other columns", "a head", "the same head"],
+)
+def test_other_single_rows_are_none_of_the_table_before(row: PageBlock) -> None:
+    pages = [[FIRST], [row]]
+    assert with_tables_joined(pages, [HEIGHT, HEIGHT]) == pages

@@ -134,6 +134,15 @@ def test_a_table_without_rules_goes_on_where_its_columns_do() -> None:
     )
 
 
+@pytest.mark.parametrize("also", ["", FRAME], ids=["without rules", "ruled"])
+def test_a_single_row_left_over_for_the_next_page_stays_in_its_table(also: str) -> None:
+    rows = filled(PRICES) if also else set_in_rows(PRICES, 700)
+    last = filled([("Plum", "3.10")]) if also else set_in_rows([("Plum", "3.10")], 120)
+    document = read([rows, [*last, (72.0, 400.0, 11.0, "Prices hold until May.")]], also=also)
+    assert [block.page for block in document.blocks] == [1, 2, 2]
+    assert document.text.endswith("| Pear | 2.50 |\n| Plum | 3.10 |\n\nPrices hold until May.")
+
+
 def test_a_table_with_a_head_of_its_own_is_another_table() -> None:
     other = [("Room", "Seats"), ("Tide", "12"), ("Spring", "6")]
     assert blocks(read([filled(PRICES), filled(other)], also=FRAME))[1] == (

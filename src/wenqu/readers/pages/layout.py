@@ -225,7 +225,9 @@ def _descends(drawn: list[Line]) -> bool:
 
 def _block(group: Group, page: int) -> PageBlock:
     first = group.rows[0]
-    table = (first.text, first.table) if first.table else aligned_table(group.rows)
+    table = (first.text, first.table) if first.table else None
+    if table is None and len(group.rows) > 1:
+        table = aligned_table(group.rows)
     columns: Stops = ()
     cells: tuple[str, ...] = ()
     if table is not None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from wenqu.readers.builder import table_row
+from wenqu.readers.pages.layout_groups import SAME_SIZE
 from wenqu.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wenqu.readers.pages.layout import PageBlock
+    from wenqu.readers.pages.layout_rows import Stops
 
 __all__ = ["with_tables_joined"]
 
@@ -37,6 +40,8 @@ def with_tables_joined(
 
     Such a block stands first on its page, but for words like “continued”, which go; its columns are
     those of the last block before; and it repeats the head or begins with rows like the ones above.
+    A single row, which is no table by itself, is one of that table where its cells stand in its
+    columns.
 
     Args:
         pages: The blocks of each page, in reading order.
@@ -47,10 +52,15 @@ def with_tables_joined(
     for page, height in zip(pages, heights, strict=True):
         blocks = list(page)
         at = _first(blocks)
-        if table and at is not None and _goes_on(table[-1], blocks[at], height):
-            rows = _rows_below_head(table, blocks[at])
+        if table and at is not None and blocks[at].box.top < _UPPER * height:
+            rows = _further_rows(table, blocks[at])
             if rows:
-                part = blocks[at]._replace(text="\n".join(rows), continues=True)
+                part = blocks[at]._replace(
+                    text="\n".join(rows),
+                    kind=BlockKind.TABLE,
+                    columns=(table[-1] if blocks[at].cells else blocks[at]).columns,
+                    continues=True,
+                )
                 blocks[: at + 1] = [part]
                 table = [*table, part]
         joined.append(blocks)
@@ -65,17 +75,34 @@ def with_tables_joined(
 def _first(blocks: Sequence[PageBlock]) -> int | None:
     """Return which block may go on with a table: the first, or the one after “continued”."""
     at = int(len(blocks) > 1 and _CONTINUED.fullmatch(blocks[0].text) is not None)
-    return at if at < len(blocks) and blocks[at].kind is BlockKind.TABLE else None
+    return at if at < len(blocks) and blocks[at].columns else None
 
 
-def _goes_on(last: PageBlock, block: PageBlock, height: float) -> bool:
-    """Say whether a table stands where one would that goes on, with the same columns."""
-    return (
-        block.box.top < _UPPER * height
-        and bool(block.columns)
-        and len(last.columns) == len(block.columns)
-        and all(map(_same_column, last.columns, block.columns))
-    )
+def _further_rows(table: Sequence[PageBlock], block: PageBlock) -> list[str]:
+    """Return the rows with which a block goes on with a table; none where it does not."""
+    columns = table[-1].columns
+    if block.kind is not BlockKind.TABLE:
+        row = _lone_row(columns, block) if _same_size(table[-1], block) else None
+        said = [row for part in table for row in part.text.split("\n")]
+        return [] if row is None or row == said[0] or _is_head(row, said[_RULE_ROWS:]) else [row]
+    if len(columns) == len(block.columns) and all(map(_same_column, columns, block.columns)):
+        return _rows_below_head(table, block)
+    return []
+
+
+def _lone_row(columns: Stops, block: PageBlock) -> str | None:
+    """Return a block of one row as a row of these columns, if it fills more than half of them."""
+    row = [""] * len(columns)
+    for text, place in zip(block.cells, block.columns, strict=False):
+        found = [at for at, column in enumerate(columns) if _same_column(column, place)]
+        if len(found) != 1 or row[found[0]]:
+            return None
+        row[found[0]] = text
+    return table_row(row) if sum(map(bool, row)) * 2 > len(row) else None
+
+
+def _same_size(one: PageBlock, other: PageBlock) -> bool:
+    return abs(one.size - other.size) <= one.size * SAME_SIZE
 
 
 def _same_column(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -78,21 +78,15 @@ def _by_outline(
     blocks: Sequence[PageBlock], levels: list[int | None], outline: Sequence[Bookmark]
 ) -> list[int | None]:
     wanted: dict[int, list[tuple[str, int]]] = {}
-    for entry, key in zip(outline, _keys([entry.title for entry in outline]), strict=True):
-        if key:
+    for entry in outline:
+        if key := _key(entry.title):
             wanted.setdefault(entry.page, []).append((key, entry.level))
     named: dict[int, int] = {}
-    able = [
-        at
-        for at, block in enumerate(blocks)
-        if block.page in wanted
-        and len(block.text) <= _MAX_HEADING
-        and block.kind is not BlockKind.TABLE
-    ]
-    for at, key in zip(able, _keys([blocks[at].text for at in able]), strict=True):
-        entries = wanted[blocks[at].page]
-        if not entries:
+    for at, block in enumerate(blocks):
+        entries = wanted.get(block.page)
+        if not entries or len(block.text) > _MAX_HEADING or block.kind is BlockKind.TABLE:
             continue
+        key = _key(block.text)
         bare = _NUMBER.sub("", key)
         match = next((e for e in entries if key == e[0] or bare == _NUMBER.sub("", e[0])), None)
         if match is not None:
@@ -109,10 +103,8 @@ def _by_outline(
     ]
 
 
-def _keys(titles: Sequence[str]) -> list[str]:
-    """Return what is compared of titles; folded together, as a page has few words in each."""
-    lines = "\n".join([" ".join(title.split()) for title in titles])
-    return [_NOT_WORDS.sub("", line) for line in fold(lines).split("\n")] if titles else []
+def _key(title: str) -> str:
+    return _NOT_WORDS.sub("", fold(title))
 
 
 def _whole_titles(blocks: Sequence[PageBlock], body: float) -> list[PageBlock]:

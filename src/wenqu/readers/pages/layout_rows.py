@@ -110,7 +110,7 @@ class Pieces(NamedTuple):
         rounded = np.round(self.places[:4], _DECIMALS)
         texts = self._joined(firsts, parting)
         stops: list[Stops] = [()] * len(texts)
-        if self.stops or any("\t" in text for text in texts):
+        if self.stops or max(parting) > 1:
             lefts, rights = rounded[:2].tolist()
             for at, (first, end) in enumerate(pairwise([*firsts, len(self.texts)])):
                 if end - first == 1:
@@ -129,7 +129,7 @@ class Pieces(NamedTuple):
                 self.fonts(mains.tolist()),
                 repeat(self.page_height),
                 stops,
-                [self.tables.get(first, ()) for first in firsts],
+                [self.tables.get(first, ()) for first in firsts] if self.tables else repeat(()),
             )
         )
 

@@ -209,6 +209,8 @@ def _leaves_unpainted(content: bytes) -> bool:
 
     What the mode is where the stream ends holds for the next one too.
     """
+    if b"Tr" not in content:  # most, and told sooner
+        return False
     modes = [found.start() for found in _MODE.finditer(content)]
     return any(
         _UNPAINTED.search(content, max(at - _MODE_BYTES, 0), at)
