@@ -240,6 +240,8 @@ class App(AppParts):
 
     async def _meant(self) -> str:
         names = list(await self.bases.ids())
+        if not names:
+            raise NotFoundError("error.kb_none")
         if len(names) > 1 and DEFAULT_BASE not in names:
             raise NotFoundError("error.kb_unnamed", names=", ".join(names))
         return names[0] if len(names) == 1 else DEFAULT_BASE

@@ -62,6 +62,11 @@ class WenquError(Exception):
         """Return what happened, in the user's language."""
         return messages.text(self.key, locale, **self.values)
 
+    @property
+    def phrase(self) -> messages.Phrase:
+        """What happened, to be told later in whatever language is wanted then."""
+        return messages.Phrase(self.key, **self.values)
+
     def hint(self, locale: messages.Locale = "en") -> str | None:
         """Return what to do about it, or None where there is nothing to say."""
         return messages.hint(self.key, locale, **self.values)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wenqu.messages import Phrase
+
 if TYPE_CHECKING:
     from wenqu.errors import WenquError
     from wenqu.messages import Locale
@@ -46,7 +48,7 @@ def search_payload(found: SearchHits) -> Payload:
     """Return hits, best first, the stages that were skipped, and milliseconds a stage."""
     return {
         "hits": [_hit_payload(hit) for hit in found.hits],
-        "skipped": _skipped_payload(found.trace),
+        "skipped": _skipped_payload(found.trace, "en"),
         "timings_ms": found.trace.timings_ms,
     }
 
@@ -87,14 +89,19 @@ def answer_payload(answer: Answer) -> Payload:
             "prompt_tokens": answer.usage.prompt_tokens,
             "completion_tokens": answer.usage.completion_tokens,
         },
-        "skipped": _skipped_payload(answer.trace),
+        "skipped": _skipped_payload(answer.trace, answer.language),
         "timings_ms": answer.trace.timings_ms,
     }
 
 
-def _skipped_payload(trace: Trace) -> list[Payload]:
+def _skipped_payload(trace: Trace, locale: Locale) -> list[Payload]:
     return [
-        {"stage": stage.name, "reason": stage.skipped} for stage in trace.stages if stage.skipped
+        {
+            "stage": stage.name,
+            "reason": reason.told(locale) if isinstance(reason, Phrase) else reason,
+        }
+        for stage in trace.stages
+        if (reason := stage.skipped)
     ]
 
 

@@ -74,6 +74,7 @@ def test_chinese_help_has_no_english_words_of_typers(arguments: list[str]) -> No
         (["search", "a", "--top", "0"], "--top / -n 的值有误：不得小于 1。"),
         (["kb", "create", "a", "--chunk-strategy", "b"], "有误：可用的值为 auto, heading"),
         (["kb", "set", "a", "--prompt", "b", "--prompt-file", "c"], "只能用一种。\n"),
+        (["models", "remove"], "remove [选项] NAMES...\n错误：缺少参数 NAMES。"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_chinese(

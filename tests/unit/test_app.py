@@ -45,6 +45,16 @@ def test_without_a_name_and_with_several_default_is_meant(tmp_path: Path) -> Non
     with_app(tmp_path, work)
 
 
+def test_before_anything_was_added_it_is_said_how_to_begin(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        for nothing in (app.base(None), app.search(None, "kettle")):
+            with pytest.raises(NotFoundError, match="no knowledge base yet") as missing:
+                await nothing
+            assert "wenqu add" in (missing.value.hint("en") or "")
+
+    with_app(tmp_path, work)
+
+
 def test_a_deleted_knowledge_base_leaves_no_index_behind(tmp_path: Path) -> None:
     file = tmp_path / "note.md"
     file.write_text("The kettle is in the kitchen.", "utf-8")

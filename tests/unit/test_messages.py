@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import pickle
 import re
 import string
 from importlib.resources import files
@@ -12,7 +14,7 @@ import wenqu
 from wenqu import messages
 
 SOURCE = Path(wenqu.__file__).parent
-KEY = re.compile(r"(?:error|read|cli|answer|gate)(?:\.[a-z_]+)+")
+KEY = re.compile(r"(?:error|read|cli|answer|gate|skip)(?:\.[a-z_]+)+")
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
 CATALOGUE = messages.catalogue()
 
@@ -153,6 +155,16 @@ def test_a_text_is_filled_in() -> None:
 def test_a_number_has_the_word_that_goes_with_it(count: int, said: str) -> None:
     assert messages.text("cli.add.chunks", "en", count=count) == said
     assert messages.text("cli.add.chunks", "zh", count=count) == f"（{count} 个文本块）"
+
+
+def test_a_phrase_is_english_as_a_string_and_told_in_the_language_of_its_place() -> None:
+    phrase = messages.Phrase("error.kb_missing", name="规章")
+    assert phrase == "There is no knowledge base named 规章."
+    assert json.loads(json.dumps(phrase)) == str(phrase)
+    said = messages.text("cli.error", "zh", message=phrase)
+    assert said == "错误：没有名为 规章 的知识库。"
+    copy = pickle.loads(pickle.dumps(phrase))  # noqa: S301  # our own bytes
+    assert (copy, copy.told("zh")) == (phrase, "没有名为 规章 的知识库。")
 
 
 def test_an_unknown_key_is_a_mistake_of_the_program() -> None:

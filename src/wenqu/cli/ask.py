@@ -147,13 +147,15 @@ def show_end(session: Session, answer: Answer, streamed: str) -> None:
 
 
 def show_citations(session: Session, citations: Sequence[Citation]) -> None:
-    """Show what each marker points at, word for word."""
-    out = session.out
+    """Show what each marker points at, word for word; quotes of one place stand below it."""
+    out, last = session.out, ""
     if citations:
         out.print(session.text("cli.ask.citations"), style="bold")
     for citation in citations:
-        place = _place(session, citation.hit, citation.page)
-        out.print(f"[{citation.marker}] {place}", markup=False)
+        place = f"[{citation.marker}] {_place(session, citation.hit, citation.page)}"
+        if place != last:
+            out.print(place, markup=False)
+        last = place
         mark = "" if citation.supported else session.text("cli.ask.unsupported")
         quote = " ".join(citation.quote.split())
         out.print(f"    “{quote}” {mark}".rstrip(), style="dim", markup=False)

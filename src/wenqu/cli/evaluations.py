@@ -279,8 +279,11 @@ def _show_answers(session: Session, answers: AnswerSummary) -> None:
         ("cli.eval.outcomes_unanswerable", answers.false_outcomes),
     ):
         if outcomes:
-            counts = ", ".join(f"{one.value} {count}" for one, count in outcomes.items())
-            session.out.print(f"\n{session.text(key)}: {counts}", markup=False)
+            counts = [
+                f"{session.text(f'answer.outcome.{one.value}')} {count}"
+                for one, count in outcomes.items()
+            ]
+            session.show_field(f"\n{session.text(key)}", ", ".join(counts))
     session.out.print(
         session.text("cli.eval.answer_ms", p50=round(answers.ms_p50), p95=round(answers.ms_p95)),
         markup=False,

@@ -230,7 +230,7 @@ def _show_weights(session: Session, judge: Logistic) -> None:
     for name, weight in judge.weights.items():
         label = session.text(f"cli.gate.feature.{name}")
         typical = judge.typical.get(name, 0.0)
-        session.out.print(f"  {label}: {weight:+.2f} × (x - {typical:.3f})", markup=False)
+        session.show_field(f"  {label}", f"{weight:+.2f} × (x - {typical:.3f})")
     session.out.print(
         session.text(
             "cli.gate.bias", bias=f"{judge.bias:+.2f}", threshold=f"{judge.threshold:.3f}"

@@ -5,6 +5,7 @@ Typer's own words for them are English, and its tables cut Chinese text off in a
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,11 @@ _GAP = 2  # columns before and between names and help
 _OPENING, _CLOSING = "（“《「", "，。；：、！？）”》」"
 _WIDE = "\u2e80-\u9fff\uff00-\uffef"
 _PIECE = re.compile(
-    rf"\s+|[{_OPENING}]*(?:`[^`]*`|[^\s{_WIDE}]+|[^\s{_OPENING}{_CLOSING}])[{_CLOSING}]*|\S"
+    rf"\s+|[{_OPENING}]*"
+    rf"(?:`[^`]*`|\[[^\[\]]{{1,24}}\]|[^\s{_WIDE}]+|[^\s{_OPENING}{_CLOSING}])[{_CLOSING}]*|\S"
 )
+
+_BARE = str.maketrans("", "", "{}'")  # without what typer puts around names
 
 _KINDS = {"str": "text", "int": "whole_number", "float": "number", "path": "path"}
 _KIND = re.compile(r" <(?:list\[)?(\w+)\]?(?: range)?>|<|>")
@@ -81,7 +85,7 @@ def help_of(command: Any, context: Any) -> str:
     ]
     for key, rows in (("arguments", arguments), ("options", options), ("commands", commands)):
         if rows:
-            lines += ["", typer.style(_say(f"cli.usage.{key}"), bold=True), *_table(rows, width)]
+            lines += ["", _styled(_say(f"cli.usage.{key}"), bold=True), *_table(rows, width)]
     if command.epilog:
         lines += ["", *_wrapped(command.epilog, width)]
     return "\n".join(lines)
@@ -132,7 +136,9 @@ def _reason(error: Any, said: str) -> Phrase | str:
 
 
 def _bare(value: Any) -> Any:
-    return value.replace("'", "") if isinstance(value, str) else value
+    # A phrase is told in the user's language later.
+    plain = isinstance(value, str) and not isinstance(value, Phrase)
+    return value.translate(_BARE) if plain else value
 
 
 def _row(param: Any, names: str, about: str) -> tuple[str, str]:
@@ -168,14 +174,14 @@ def _note(note: str) -> str:
 
 
 def _argument(name: str) -> str:
-    return name.strip("{}'").upper()
+    return name.translate(_BARE).upper()
 
 
 def _table(rows: list[tuple[str, str]], width: int) -> Iterator[str]:
     first = min(max(_cells(names) for names, _ in rows), _NAMES_WIDEST, width // 3)
     indent = " " * (first + 2 * _GAP)
     for names, about in rows:
-        shown = " " * _GAP + typer.style(names, fg=typer.colors.CYAN)
+        shown = " " * _GAP + _styled(names, fg=typer.colors.CYAN)
         lines = _wrapped(about, width - len(indent)) or [""]
         if _cells(names) > first:
             yield shown
@@ -193,6 +199,10 @@ def _wrapped(said: str, width: int) -> list[str]:
             line = ""
         line += piece if line else piece.lstrip()
     return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _styled(said: str, **style: Any) -> str:
+    return said if os.environ.get("NO_COLOR") else typer.style(said, **style)
 
 
 def _cells(said: str) -> int:

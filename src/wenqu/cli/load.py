@@ -160,7 +160,7 @@ class _Run:
             response = await client.get(f"{root}/api/kbs", timeout=10.0)
         except httpx.HTTPError as error:
             raise ChatError(
-                "error.chat_unreachable", url=self._url, reason=str(error) or repr(error)
+                "error.load_unreachable", url=self._url, reason=str(error) or repr(error)
             ) from None
         return Kind.WENQU if response.is_success else Kind.OPENAI
 

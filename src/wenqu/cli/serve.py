@@ -30,6 +30,8 @@ def serve(
     server = session.settings.server
 
     async def work(app: App) -> None:
+        if kb is not None:
+            await app.bases.id_of(kb)  # a name that there is not is told before anyone comes
         await http_server.serve(
             app,
             host=host or server.host,

@@ -228,7 +228,7 @@ class _Writer:
         answer = query.answer
         if answer is None:
             return ""
-        facts = [self._say(f"outcome_{answer.outcome.value}")]
+        facts = [self._outcome(answer.outcome)]
         if query.gate is not None:
             # A run of another version may know reasons that this one does not.
             known = query.gate.reason in messages.catalogue()
@@ -313,7 +313,10 @@ class _Writer:
         yield _table([self._say(head) for head in heads], rows)
 
     def _count(self, kind: Outcome, number: int) -> str:
-        return f"{self._say(f'outcome_{kind.value}')} {number}"
+        return f"{self._outcome(kind)} {number}"
+
+    def _outcome(self, kind: Outcome) -> str:
+        return escape(messages.text(f"answer.outcome.{kind.value}", self._locale))
 
     def _by(self, one: _Shown) -> str:
         return self._say(f"by_{one.run.answers_by}") if one.run.answers_by else "–"

@@ -11,7 +11,7 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,12 +53,28 @@ def _entry(key: str) -> Mapping[str, str]:
     raise KeyError(key)
 
 
-class Phrase:
-    """A value that has its own text in each language: ``text`` fills it in where it is used."""
+class Phrase(str):
+    """A text of the catalogue that is told in the user's language where it is used.
 
-    def __init__(self, key: str, /, **values: object) -> None:
-        self.key = key
-        self.values = values
+    As a string, in JSON say, it is English; ``text`` fills in what it is in its own language.
+    """
+
+    __slots__ = ("key", "values")
+    key: str
+    values: Mapping[str, object]
+
+    def __new__(cls, key: str, /, **values: object) -> Self:
+        """Return the text of ``key`` with ``values`` filled in."""
+        made = super().__new__(cls, text(key, "en", **values))
+        made.key, made.values = key, values
+        return made
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, object]]:
+        return (self.key,), dict(self.values)
+
+    def told(self, locale: Locale) -> str:
+        """Return it in a language."""
+        return text(self.key, locale, **self.values)
 
 
 _WRONG_VALUES = {
@@ -135,7 +151,7 @@ def _filled(said: str, locale: Locale, values: Mapping[str, object]) -> str:
     shown: dict[str, object] = {}
     for name, value in values.items():
         if isinstance(value, Phrase):
-            shown[name] = text(value.key, locale, **value.values)
+            shown[name] = value.told(locale)
         else:
             shown[name] = _Count(value) if type(value) is int else value
     return said.format(**shown)

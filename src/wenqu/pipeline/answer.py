@@ -207,7 +207,8 @@ class Answerer:
                 else:
                     work.text += links.feed(markers.finish()) + links.finish()
         except (ModelError, TimeoutError) as error:
-            work.failed = str(error) or f"{self._first_token_s or 0:g} s"
+            late = f"> {self._first_token_s or 0:g} s"
+            work.failed = error.phrase if isinstance(error, ModelError) else late
         finally:
             work.end_writing()
         if shown < len(work.text) and not abstains(work.text):
@@ -282,7 +283,7 @@ class _Work:
         written = bool(self.text.strip())
         if self.failed and written:
             self.note["failed"] = self.failed
-        skipped = None if written else self.failed or "the model said nothing"
+        skipped = None if written else self.failed or messages.Phrase("skip.silent")
         milliseconds = (perf_counter() - self.begun) * 1e3
         self.stages.append(
             Stage(name="generate", ms=milliseconds, detail=dict(self.note), skipped=skipped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wenqu.messages import Phrase
 from wenqu.text.language import detect
 from wenqu.types import Origin
 
@@ -45,7 +46,8 @@ class Reranking:
             watch: Told of the stage, or why it was skipped.
         """
         if self.language is not None and detect(question) != self.language:
-            watch.skip(_STAGE, f"{self.reranker.name} understands {self.language} only")
+            name = self.reranker.name
+            watch.skip(_STAGE, Phrase("skip.language", name=name, language=self.language))
             return list(hits)
         looked_at, rest = hits[: self.candidates], hits[self.candidates :]
         if len(looked_at) < 2:  # noqa: PLR2004  # nothing to put in order

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wenqu.errors import InputError
+from wenqu.messages import Phrase
 from wenqu.options import SearchOptions
 from wenqu.pipeline.diversify import collapsed, diversified
 from wenqu.pipeline.stopwatch import Stopwatch
@@ -91,7 +92,7 @@ class Retriever:
         if how.where:
             documents = await self._matching(kb, how, documents, watch)
             if not documents:
-                watch.skip("search", "no document meets the filter")
+                watch.skip("search", Phrase("skip.filter"))
                 return SearchHits(hits=(), trace=watch.trace())
         with watch.stage("index"):
             index = await self._projector.current(kb)

@@ -50,7 +50,7 @@ class Stopwatch:
             self.skip(name, f"> {budget_s:g} s", ms=_since(begun))
             return None
         except WenquError as error:
-            self.skip(name, str(error), ms=_since(begun))
+            self.skip(name, error.phrase, ms=_since(begun))
             return None
         self.stages.append(Stage(name=name, ms=_since(begun)))
         return done
