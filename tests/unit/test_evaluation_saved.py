@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,16 @@ def test_a_run_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert runs.load(saved.name) == saved
     assert runs.load("桥") == saved
     assert runs.load(str(tmp_path / "evaluations" / f"{saved.name}.json")) == saved
+
+
+def test_the_run_that_was_saved_last_needs_no_name(tmp_path: Path) -> None:
+    runs = SavedRuns(tmp_path / "evaluations")
+    with pytest.raises(NotFoundError):
+        runs.load("last")
+    for at, name in enumerate(("b", "a")):
+        runs.save(_run(0.5, name=name))
+        os.utime(tmp_path / "evaluations" / f"{name}.json", (at, at))
+    assert runs.load("last").name == "a"
 
 
 def test_a_name_is_not_taken_twice(tmp_path: Path) -> None:

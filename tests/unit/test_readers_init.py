@@ -102,6 +102,19 @@ def test_a_document_without_its_main_part_is_no_archive_of_files(tmp_path: Path,
     assert caught.value.key == "read.unsupported"
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("a.pdf", "read.misnamed"), ("a.dat", "read.unsupported")]
+)
+def test_a_file_that_is_not_what_its_name_says_is_said_to_be_damaged(
+    name: str, key: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(bytes(range(256)) * 8)
+    with pytest.raises(ReadError) as caught:
+        read_file(path, name, default_readers())
+    assert caught.value.key == key
+
+
 def test_an_archive_of_files_is_said_to_be_one(tmp_path: Path) -> None:
     path = tmp_path / "a.docx"
     with zipfile.ZipFile(path, "w") as archive:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SavedRuns"]
 
 _ENDING = ".json"
+_LAST = "last"  # means the run that was saved last, where none has that name
 _ODD = re.compile(r"[^\w.@-]+")
 _LONGEST_NAME = 120
 
@@ -59,7 +60,7 @@ class SavedRuns:
         return kept
 
     def load(self, name: str) -> EvalRecord:
-        """Return the run of that name, of a name that begins so, or in that file.
+        """Return the run of that name, of a name that begins so, in that file, or saved ``last``.
 
         Raises:
             NotFoundError: There is none, or more than one name begins so.
@@ -95,7 +96,10 @@ class SavedRuns:
             return exact
         if name.endswith(_ENDING) and Path(name).is_file():
             return Path(name)
-        begin = [one for one in self.names() if one.startswith(name)]
+        names = self.names()
+        if name == _LAST and names:
+            return self._path(names[-1])
+        begin = [one for one in names if one.startswith(name)]
         if len(begin) != 1:
             raise NotFoundError("error.run_missing", name=name, known=", ".join(begin[:9]) or "–")
         return self._path(begin[0])

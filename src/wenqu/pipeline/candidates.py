@@ -210,7 +210,7 @@ class Finder:
                 senses = await asyncio.to_thread(self.dictionary.translate, text)
                 translated = await index.lexical(senses, self.per_side, documents)
         except ModelError as error:
-            watch.skip("translated", str(error))
+            watch.skip("translated", error.phrase)
             return found
         return replace(found, senses=senses, translated=translated)
 

@@ -108,6 +108,12 @@ def default_readers() -> tuple[Reader, ...]:
     )
 
 
+_TOLD_BY_CONTENT = frozenset(
+    [".pdf", ".docx", ".pptx", ".xlsx", ".doc", ".ppt", ".xls", ".odt", ".odp", ".ods", ".rtf", ".epub", ".msg", ".zip", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"]
+)
+"""Kinds that wenqu reads, whatever their name: a file that has only the name is none of them."""
+
+
 def choose(readers: Sequence[Reader], sample: Sample) -> Reader | None:
     """Return the first reader that takes such a file, or None."""
     return next((reader for reader in readers if reader.accepts(sample)), None)
@@ -151,7 +157,9 @@ def read_file(
             if reader is None and is_archive(known):
                 raise ReadError("read.archive", source=source)
             if reader is None:
-                raise ReadError("read.unsupported", source=source, kind=identify(known))
+                kind = identify(known)
+                key = "read.misnamed" if kind in _TOLD_BY_CONTENT else "read.unsupported"
+                raise ReadError(key, source=source, kind=kind)
             data = file.read()
     except OSError as error:
         reason = error.strerror or type(error).__name__
