@@ -109,7 +109,13 @@ def default_readers() -> tuple[Reader, ...]:
 
 
 _TOLD_BY_CONTENT = frozenset(
-    [".pdf", ".docx", ".pptx", ".xlsx", ".doc", ".ppt", ".xls", ".odt", ".odp", ".ods", ".rtf", ".epub", ".msg", ".zip", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif"]
+    f".{suffix}"
+    for suffixes in (
+        ("pdf", "rtf", "epub", "msg", "zip"),
+        ("docx", "pptx", "xlsx", "doc", "ppt", "xls", "odt", "odp", "ods"),
+        ("png", "jpg", "jpeg", "tif", "tiff", "bmp", "gif"),
+    )
+    for suffix in suffixes
 )
 """Kinds that wenqu reads, whatever their name: a file that has only the name is none of them."""
 
