@@ -83,24 +83,15 @@ class _Found:
         return any(hit.language not in {self.language, None} for hit in self.meaning)
 
 
-class _Question(NamedTuple):
-    """The question's vector, and what is looked up: that less what all questions share."""
-
-    vector: Vector
-    asked: Vector
-
-
 class _Joined(NamedTuple):
     """The scores of what one wording found.
 
-    ``near`` are products with the question's vector, ``levelled`` are those that compare across
-    languages. ``foreign`` are the candidates in another language, with their share of the most
-    that their language could have of the question's words, or None where those are not known.
+    ``foreign`` are the candidates in another language, with their share of the most that their
+    language could have of the question's words, or None where those are not known.
     """
 
     lexical: dict[str, float]
-    near: dict[str, float]
-    levelled: dict[str, float]
+    likeness: Likeness
     fused: dict[str, float]
     foreign: dict[str, float | None]
 
@@ -153,18 +144,18 @@ class Finder:
             for text, vector in zip(texts, vectors, strict=True)
         ]
         with watch.stage("fuse"):
-            question = _Question(vectors[0], self._unasked(query.text, vectors[0]))
-            every = [await self._joined(index, one, question) for one in found]
+            every = [await self._joined(index, one) for one in found]
             first = every[0]
             scores = {
                 Origin.LEXICAL: first.lexical,
-                Origin.DENSE: {one: score for each in every for one, score in each.near.items()},
+                Origin.DENSE: _scored(every, vectors[0]),
                 Origin.FUSED: merge(first.fused, [one.fused for one in every[1:]]),
             }
             if any(one.foreign for one in every):
-                levelled = {one: score for each in every for one, score in each.levelled.items()}
+                asked = self._unasked(query.text, vectors[0])
                 known = {one: share for one, share in first.foreign.items() if share is not None}
-                scores |= {Origin.LEVELLED: levelled, Origin.TRANSLATED: known}
+                scores[Origin.LEVELLED] = _scored(every, asked, self.typical)
+                scores[Origin.TRANSLATED] = known
         return Candidates(scores=scores, vector=vectors[0])
 
     def _unasked(self, text: str, vector: Vector) -> Vector:
@@ -214,7 +205,7 @@ class Finder:
             return found
         return replace(found, senses=senses, translated=translated)
 
-    async def _joined(self, index: Index, found: _Found, question: _Question) -> _Joined:
+    async def _joined(self, index: Index, found: _Found) -> _Joined:
         """Join what one wording found on each side."""
         lexical, dense, translated = (
             {hit.chunk_id: hit.score for hit in hits}
@@ -238,8 +229,7 @@ class Finder:
         shares = {one: abroad.get(one, 0.0) / limit if limit else unknown for one in foreign}
         return _Joined(
             lexical=lexical,
-            near=likeness.to(question.vector),
-            levelled=likeness.to(question.asked, self.typical),
+            likeness=likeness,
             fused=self._fused(found, lexical, Translated(abroad, limit), likeness, foreign),
             foreign=shares,
         )
@@ -285,3 +275,10 @@ class Finder:
 def _best_of(scores: Mapping[str, float]) -> Callable[[str], tuple[float, str]]:
     """Return a key that sorts best first, and equal ones in the order of ids."""
     return lambda one: (-scores[one], one)
+
+
+def _scored(
+    found: Sequence[_Joined], vector: Vector, less: Mapping[Language, Vector] | None = None
+) -> dict[str, float]:
+    """Return what all wordings found by its likeness to a vector."""
+    return {one: score for each in found for one, score in each.likeness.to(vector, less).items()}

@@ -6,7 +6,6 @@ scored here for all candidates alike, from vectors that are fetched once.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Likeness"]
 
-_NOTHING: Mapping[Language, Vector] = MappingProxyType({})
-
 
 class Likeness:
     """Scores candidates by their vectors."""
@@ -33,7 +30,7 @@ class Likeness:
         self._candidates = candidates
         self._rows = {one: row for row, one in enumerate(candidates.chunk_ids)}
 
-    def to(self, vector: Vector, less: Mapping[Language, Vector] = _NOTHING) -> dict[str, float]:
+    def to(self, vector: Vector, less: Mapping[Language, Vector] | None = None) -> dict[str, float]:
         """Return the products with a vector, less those of ``less`` in a candidate's language."""
         # Not a matrix product, which rounds a row's by the rows beside it.
         products = np.einsum("ij,j->i", self._candidates.vectors, vector)
