@@ -39,7 +39,7 @@ _SAME = 0.7  # share of a sentence's words that one which says the same about an
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one source tells; ``told``, ``holds`` and ``vectors`` have an entry for each sentence.
+    """What one source tells: an entry a sentence in ``told``, ``holds``, ``words``, ``vectors``.
 
     A sentence that asks tells nothing by itself: its text is empty, its vectors are zero. One that
     answers it tells both, and has two vectors. ``levelled`` are those to compare with a sentence in
@@ -49,6 +49,7 @@ class Source:
     offered: Sequence[EvidenceSentence]
     told: Sequence[str]
     holds: Sequence[Known]
+    words: Sequence[set[str]]
     vectors: NDArray[np.float32]  # sentences x 2 x dimension
     levelled: NDArray[np.float32]  # of the same shape
     language: Language
@@ -185,6 +186,7 @@ def _source(evidence: Evidence, offered: Sequence[EvidenceSentence]) -> Source:
         offered=offered,
         told=told,
         holds=list(map(Known, told)),
+        words=[set(terms(one)) for one in told],
         vectors=np.array(vectors),
         levelled=np.array(vectors),
         language=detect(passage),
@@ -244,15 +246,14 @@ def _nearest(
     likeness = cosines.max(axis=1)
     words = set(terms(said.text))
     # Words decide between sentences of like meaning: cosines of neighbours differ little.
-    heard = [set(terms(told)) for told in source.told]
-    shared = [len(words & one) / (len(words) or 1) for one in heard]
+    shared = [len(words & one) / (len(words) or 1) for one in source.words]
     relevance = [_RELEVANCE * sentence.score for sentence in source.offered]
     if crossed:
         totals = quotable = np.sum([likeness, _held(said.facts, source), relevance], axis=0)
     else:
         totals = np.sum([likeness, shared, relevance], axis=0)
         # What the answer adds to the question is what a quote is wanted for.
-        added = [len(said.new & one) / (len(said.new) or 1) for one in heard]
+        added = [len(said.new & one) / (len(said.new) or 1) for one in source.words]
         numbers = _held([fact for fact in said.facts if fact.kind != "name"], source)
         quotable = np.sum([totals, added, numbers], axis=0)
     at = int(np.argmax(totals))
