@@ -27,8 +27,8 @@ F = TypeVar("F", bound="Callable[..., Any]")
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
 
-class Command(TyperCommand):
-    """A command whose help is in the user's language."""
+class _Helpful:
+    """Has a command, or a group, speak the user's language."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the whole help."""
@@ -37,6 +37,10 @@ class Command(TyperCommand):
     def get_usage(self, ctx: Any) -> str:
         """Return the line that says how it is called."""
         return usage_of(self, ctx)
+
+
+class Command(_Helpful, TyperCommand):
+    """A command whose help is in the user's language."""
 
 
 class Deferred(Command):
@@ -65,16 +69,8 @@ class Deferred(Command):
         return cast("TyperGroup", typer.main.get_command(holder)).commands[self.name or ""]
 
 
-class Commands(TyperGroup):
+class Commands(_Helpful, TyperGroup):
     """The program, or a group of commands; help and errors are in the user's language."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the whole help."""
-        formatter.write(help_of(self, ctx))
-
-    def get_usage(self, ctx: Any) -> str:
-        """Return the line that says how it is called."""
-        return usage_of(self, ctx)
 
     def main(self, *args: Any, **more: Any) -> NoReturn:
         """Run the command line, and leave with its exit code."""
