@@ -308,13 +308,21 @@ async def _translated(
     lab: Lab, asker: Asker, name: str, group: str, queries: Sequence[EvalQuery]
 ) -> list[Asked]:
     """Ask translated questions with their documents, and without."""
-    source, texts = translated(lab, name).name, [query.text for query in queries]
-    gone: list[set[str]] = [_relevant(lab, name, query) for query in queries]
-    found: list[Asked] = []
+    gone = [_relevant(lab, name, query) for query in queries]
+    texts = [query.text for query in queries]
+    asked = await _with_and_without(asker, translated(lab, name).name, texts, gone)
+    return [Asked(name, group, kind, example) for kind, example in asked]
+
+
+async def _with_and_without(
+    asker: Asker, source: str, texts: Sequence[str], gone: Sequence[set[str]]
+) -> list[tuple[str, GateExample]]:
+    """Ask each text of all documents (``own``), and as if its own were gone (``removed``)."""
+    found: list[tuple[str, GateExample]] = []
     for kind, without in (("own", ()), ("removed", gone)):
         hits = await asker.search(source, texts, without)
         for text, some in zip(texts, hits, strict=True):
-            found.append(Asked(name, group, kind, example_of(text, some, accept=kind == "own")))
+            found.append((kind, example_of(text, some, accept=kind == "own")))
     return found
 
 
@@ -355,11 +363,8 @@ async def of_mixed(lab: Lab, dictionary: Dictionary | None) -> list[Asked]:
             queries = sample(lab.dataset(name).judged, 100)
             texts = [query.text for query in queries]
             gone = [_relevant(lab, name, query) for query in queries]
-            for kind, without in (("own", ()), ("removed", gone)):
-                hits = await asker.search(name, texts, without)
-                for text, some in zip(texts, hits, strict=True):
-                    example = example_of(text, some, accept=kind == "own")
-                    found.append(Asked(f"{name}, own language", "mixed", kind, example))
+            for kind, example in await _with_and_without(asker, name, texts, gone):
+                found.append(Asked(f"{name}, own language", "mixed", kind, example))
         everyday = await asker.ask("gate", written("out_of_scope"), accept=False)
     return found + [Asked("everyday", "mixed", "everyday", one) for one in everyday]
 

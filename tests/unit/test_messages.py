@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import ast
 import json
-import pickle
 import re
 import string
+from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
 
@@ -163,7 +163,7 @@ def test_a_phrase_is_english_as_a_string_and_told_in_the_language_of_its_place()
     assert json.loads(json.dumps(phrase)) == str(phrase)
     said = messages.text("cli.error", "zh", message=phrase)
     assert said == "错误：没有名为 规章 的知识库。"
-    copy = pickle.loads(pickle.dumps(phrase))  # noqa: S301  # our own bytes
+    copy = deepcopy(phrase)
     assert (copy, copy.told("zh")) == (phrase, "没有名为 规章 的知识库。")
 
 
